@@ -1,0 +1,268 @@
+"""Messages between functions, and the inputs of state machines: a dataclass each, with its parse and its dump."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from solution.domain.archive import Archive, MigrationType, StorageClass, Tier, check_run_id
+from solution.domain.errors import InvalidInput
+
+
+def _field(source: Mapping[str, Any], name: str, what: str) -> Any:
+    try:
+        return source[name]
+    except KeyError:
+        raise InvalidInput(f"{what} has no {name!r}; it has {sorted(source)}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrchestratorInput:
+    """What the runbooks hand to the orchestrator (DESIGN: names are public)."""
+
+    workflow_run: str
+    vault_name: str
+    migration_type: MigrationType
+    provided_inventory: bool
+    description: str
+    tier: Tier
+    s3_storage_class: StorageClass
+    name_override_presigned_url: str
+    cross_region_transfer: bool
+    sns_topic_arn: str
+
+    @classmethod
+    def parse(cls, source: Mapping[str, Any]) -> Self:
+        """Read the state machine's input; flags are "YES"/"NO" or JSON booleans."""
+        what = "the orchestrator's input"
+        try:
+            return cls(
+                workflow_run=check_run_id(_field(source, "workflow_run", what)),
+                vault_name=_field(source, "vault_name", what),
+                migration_type=MigrationType(_field(source, "migration_type", what)),
+                provided_inventory=_flag(_field(source, "provided_inventory", what)),
+                description=source.get("description") or "",
+                tier=Tier(_field(source, "tier", what)),
+                s3_storage_class=StorageClass(_field(source, "s3_storage_class", what)),
+                name_override_presigned_url=source.get("name_override_presigned_url") or "",
+                cross_region_transfer=_flag(source.get("cross_region_transfer", False)),
+                sns_topic_arn=_field(source, "sns_topic_arn", what),
+            )
+        except ValueError as error:
+            raise InvalidInput(f"{what} is not valid: {error}") from error
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("YES", "NO"):
+        return value == "YES"
+    raise InvalidInput(f"{value!r} is neither YES nor NO")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlacierNotification:
+    """What Glacier publishes when a job ends ("Configuring Vault Notifications", S3 Glacier Developer Guide).
+
+    ``run`` comes back from the job description we gave. Sizes are in bytes and are None where the job has none.
+    """
+
+    action: str
+    job_id: str
+    run: str
+    succeeded: bool
+    status_code: str
+    status_message: str
+    completion_date: str
+    archive_id: str | None
+    archive_size: int | None
+    inventory_size: int | None
+    tree_hash: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a notification; raises `InvalidInput` for anything that is not one."""
+        try:
+            source = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"not a Glacier notification, not even JSON: {error}") from error
+        if not isinstance(source, dict):
+            raise InvalidInput("not a Glacier notification: not a JSON object")
+        what = "the notification"
+        return cls(
+            action=_field(source, "Action", what),
+            job_id=_field(source, "JobId", what),
+            run=source.get("JobDescription") or "",
+            succeeded=_field(source, "StatusCode", what) == "Succeeded",
+            status_code=source["StatusCode"],
+            status_message=source.get("StatusMessage") or "",
+            completion_date=source.get("CompletionDate") or "",
+            archive_id=source.get("ArchiveId"),
+            archive_size=source.get("ArchiveSizeInBytes"),
+            inventory_size=source.get("InventorySizeInBytes"),
+            tree_hash=source.get("SHA256TreeHash"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The end of an awaited job, as kept in AsyncFacilitatorTable and handed to the waiting state.
+
+    ``size`` is the inventory's size in bytes for inventory jobs, else None.
+    """
+
+    job_id: str
+    succeeded: bool
+    message: str
+    size: int | None = None
+
+    def dump(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From JSON."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkMessage:
+    """One chunk to copy. It carries all the copy needs, so that no table is read for it.
+
+    ``part`` counts from 1; sizes are in bytes; ``upload_id`` is empty for an archive of one chunk.
+    """
+
+    run: str
+    vault_name: str
+    archive_id: str
+    job_id: str
+    size: int
+    tree_hash: str
+    creation_date: str
+    description: str
+    file_name: str
+    storage_class: StorageClass
+    chunk_size: int
+    part: int
+    upload_id: str = ""
+
+    def dump(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From JSON; raises `InvalidInput` for anything else."""
+        source = _object(text, "a chunk message")
+        try:
+            return cls(**{**source, "storage_class": StorageClass(source["storage_class"])})
+        except (TypeError, KeyError, ValueError) as error:
+            raise InvalidInput(f"not a chunk message: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationMessage:
+    """An archive whose parts are all stored, to be proven and completed."""
+
+    run: str
+    archive_id: str
+
+    def dump(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From JSON; raises `InvalidInput` for anything else."""
+        try:
+            return cls(**_object(text, "a validation message"))
+        except TypeError as error:
+            raise InvalidInput(f"not a validation message: {error}") from error
+
+
+def _object(text: str, what: str) -> dict[str, Any]:
+    try:
+        source = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"not {what}, not even JSON: {error}") from error
+    if not isinstance(source, dict):
+        raise InvalidInput(f"not {what}: not a JSON object")
+    return source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalBatch:
+    """Rows of the sorted inventory to ask Glacier for, with what the run fixes for all of them."""
+
+    workflow_run: str
+    vault_name: str
+    tier: Tier
+    s3_storage_class: StorageClass
+    archives: tuple[Archive, ...]
+
+    @classmethod
+    def parse(cls, event: Mapping[str, Any]) -> Self:
+        """Read a distributed map's batch: ``{"BatchInput": {...}, "Items": [row, ...]}``."""
+        shared = _field(event, "BatchInput", "the batch")
+        return cls(
+            workflow_run=check_run_id(_field(shared, "workflow_run", "BatchInput")),
+            vault_name=_field(shared, "vault_name", "BatchInput"),
+            tier=Tier(_field(shared, "tier", "BatchInput")),
+            s3_storage_class=StorageClass(_field(shared, "s3_storage_class", "BatchInput")),
+            archives=tuple(parse_sorted_row(row) for row in _field(event, "Items", "the batch")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkBatch:
+    """Archive ids from a work list, with the run they belong to; ``tier`` is None where nothing is asked for."""
+
+    workflow_run: str
+    vault_name: str
+    tier: Tier | None
+    archive_ids: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, event: Mapping[str, Any]) -> Self:
+        """Read a distributed map's batch over a work list."""
+        shared = _field(event, "BatchInput", "the batch")
+        tier = shared.get("tier")
+        return cls(
+            workflow_run=check_run_id(_field(shared, "workflow_run", "BatchInput")),
+            vault_name=_field(shared, "vault_name", "BatchInput"),
+            tier=Tier(tier) if tier else None,
+            archive_ids=tuple(_field(row, "ArchiveId", "a row") for row in _field(event, "Items", "the batch")),
+        )
+
+
+def parse_sorted_row(row: Mapping[str, Any]) -> Archive:
+    """One row of a sorted inventory file (`object_keys.SORTED_COLUMNS`), as Step Functions read it: all text."""
+    what = "a row of the sorted inventory"
+    try:
+        return Archive(
+            archive_id=_field(row, "ArchiveId", what),
+            size=int(_field(row, "Size", what)),
+            tree_hash=_field(row, "SHA256TreeHash", what),
+            creation_date=_field(row, "CreationDate", what),
+            description=base64.b64decode(_field(row, "ArchiveDescriptionBase64", what), validate=True).decode(),
+            file_name=_field(row, "FileName", what),
+        )
+    except (ValueError, binascii.Error) as error:
+        raise InvalidInput(f"{what} cannot be read: {error}; row {dict(row)!r}") from error
+
+
+def dump_sorted_row(archive: Archive) -> dict[str, str]:
+    """The inverse of `parse_sorted_row`."""
+    return {
+        "ArchiveId": archive.archive_id,
+        "Size": str(archive.size),
+        "CreationDate": archive.creation_date,
+        "SHA256TreeHash": archive.tree_hash,
+        "ArchiveDescriptionBase64": base64.b64encode(archive.description.encode()).decode(),
+        "FileName": archive.file_name,
+    }

@@ -1,0 +1,153 @@
+"""Keys and attributes of the three tables.
+
+========================  =================================  ==========================================
+table                     key                                what
+========================  =================================  ==========================================
+GlacierObjectRetrieval    pk=run, sk=meta                    the run
+GlacierObjectRetrieval    pk=run|archive id, sk=meta         the archive: every write is a change of state
+GlacierObjectRetrieval    pk=run|archive id, sk=progress     how many parts are stored
+GlacierObjectRetrieval    pk=run|archive id, sk=p:00001      a stored part
+MetricTable               pk=run                             counters ``{metric}_count``, ``{metric}_bytes``
+MetricTable               pk=run|seen|slot                   which stream records are counted already
+MetricTable               pk=run|pulse                       what the counters were when they last moved
+AsyncFacilitatorTable     job_id                             task token, result of the job
+========================  =================================  ==========================================
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from solution.domain.status import Metric
+
+PK: Final = "pk"
+SK: Final = "sk"
+META: Final = "meta"
+PROGRESS: Final = "progress"
+PART_PREFIX: Final = "p:"
+SEPARATOR: Final = "|"
+
+
+def archive_pk(run: str, archive_id: str) -> str:
+    """Partition key of everything about one archive of one run."""
+    return f"{run}{SEPARATOR}{archive_id}"
+
+
+def split_archive_pk(pk: str) -> tuple[str, str] | None:
+    """Run and archive id of an archive's key; None for the key of a run (run ids never hold the separator)."""
+    run, separator, archive_id = pk.partition(SEPARATOR)
+    return (run, archive_id) if separator else None
+
+
+def part_sk(part: int) -> str:
+    """Sort key of a part, counted from 1; five digits hold S3's 10,000 and keep them in order."""
+    return f"{PART_PREFIX}{part:05d}"
+
+
+class Run(StrEnum):
+    """Attributes of a run."""
+
+    VAULT_NAME = "vault_name"
+    TIER = "tier"
+    STORAGE_CLASS = "s3_storage_class"
+    MIGRATION_TYPE = "migration_type"
+    PROVIDED_INVENTORY = "provided_inventory"
+    NAME_OVERRIDE = "name_override"
+    CROSS_REGION = "cross_region_transfer"
+    DESCRIPTION = "description"
+    ATTEMPT = "attempt"
+    EXECUTION_ARN = "execution_arn"
+    EXECUTION_NAME = "execution_name"
+    STATUS = "run_status"
+    STARTED_AT = "started_at"
+    ENDED_AT = "ended_at"
+    PARTITION_STARTED_AT = "partition_started_at"
+    OUTCOME = "outcome"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands, as its record says."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    COMPLETED_WITH_FAILURES = "COMPLETED_WITH_FAILURES"
+    FAILED = "FAILED"
+
+
+class ArchiveItem(StrEnum):
+    """Attributes of an archive."""
+
+    STATUS = "status"
+    SIZE = "size"
+    TREE_HASH = "tree_hash"
+    CREATION_DATE = "creation_date"
+    ARCHIVE_DESCRIPTION = "archive_description"
+    FILE_NAME = "file_name"
+    STORAGE_CLASS = "s3_storage_class"
+    VAULT_NAME = "vault_name"
+    TIER = "tier"
+    JOB_ID = "job_id"
+    CHUNK_SIZE = "chunk_size"
+    CHUNK_COUNT = "chunk_count"
+    UPLOAD_ID = "upload_id"
+    WINDOW_END = "window_end"
+    REQUESTED_AT = "requested_at"
+    STAGED_AT = "staged_at"
+    DOWNLOADED_AT = "downloaded_at"
+    CHECKSUM = "checksum_sha_256"
+    FAILURE = "failure"
+
+
+class PartItem(StrEnum):
+    """Attributes of a part."""
+
+    ETAG = "etag"
+    CHECKSUM = "checksum_sha_256"
+    TREE_CHECKSUM = "tree_checksum"
+
+
+class ProgressItem(StrEnum):
+    """Attributes of the part counter."""
+
+    PARTS_DONE = "parts_done"
+    RECOUNT = "recount"
+
+
+class FacilitatorItem(StrEnum):
+    """Attributes of an awaited job."""
+
+    JOB_ID = "job_id"
+    TASK_TOKEN = "task_token"  # noqa: S105 - an attribute's name
+    FINISH_TIMESTAMP = "finish_timestamp"
+    JOB_RESULT = "job_result"
+    EXPIRES_AT = "expires_at"
+
+
+EXPIRES_AT: Final = "expires_at"
+"""Time-to-live attribute (epoch seconds) of helper records in MetricTable and of AsyncFacilitatorTable."""
+
+
+def count_attribute(metric: Metric) -> str:
+    """Attribute that counts archives."""
+    return f"{metric}_count"
+
+
+def bytes_attribute(metric: Metric) -> str:
+    """Attribute that counts bytes."""
+    return f"{metric}_bytes"
+
+
+def seen_pk(run: str, slot: int) -> str:
+    """Helper record that remembers which stream records of one time slot are counted."""
+    return f"{run}{SEPARATOR}seen{SEPARATOR}{slot}"
+
+
+def pulse_pk(run: str) -> str:
+    """Helper record that remembers when the run's counters last moved."""
+    return f"{run}{SEPARATOR}pulse"
+
+
+def completion_job_id(run: str, execution_name: str) -> str:
+    """Key under which one attempt of a run awaits its completion; a new attempt never sees an old answer."""
+    return f"completion{SEPARATOR}{run}{SEPARATOR}{execution_name}"
