@@ -223,7 +223,7 @@ class CompletionNoticeSettings(_Records):
 
 @dataclass(frozen=True, kw_only=True)
 class GlueJobArguments:
-    """Arguments of the inventory job, each given as ``--name value``; URIs are ``s3://`` ones, prefixes end in ``/``."""
+    """Arguments of the inventory job, each ``--name value``; URIs are ``s3://`` ones, prefixes end in ``/``."""
 
     workflow_run: str
     inventory_uri: str
