@@ -34,6 +34,29 @@ PARTITION_COLUMNS: Final = ("Partition", "Prefix", "Archives", "Bytes", "Last")
 WORK_LIST_COLUMNS: Final = ("ArchiveId",)
 """Header of the work lists that a table scan writes for a distributed map."""
 
+INVENTORY_COLUMNS: Final = ("ArchiveId", "ArchiveDescription", "CreationDate", "Size", "SHA256TreeHash")
+"""Header of a vault's inventory in CSV ("Get Job Output", S3 Glacier Developer Guide)."""
+
+OVERRIDE_COLUMNS: Final = ("GlacierArchiveID", "FileName")
+"""Header of the user's names."""
+
+MANIFEST_COLUMNS: Final = (
+    "ArchiveId",
+    "Key",
+    "Bytes",
+    "SHA256TreeHash",
+    "S3ChecksumSHA256",
+    "StorageClass",
+    "Status",
+    "Reason",
+    "CreationDate",
+    "DownloadedAt",
+)
+"""Header of the manifest's files: every archive the run has a record of. Times are ISO 8601, absent values empty."""
+
+FAILED_COLUMNS: Final = ("ArchiveId", "Key", "Bytes", "Reason")
+"""Header of ``failed_archives.csv``."""
+
 
 def prefix(run: str, area: str) -> str:
     """Key prefix of one area of one run, with its closing slash."""
