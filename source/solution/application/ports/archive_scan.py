@@ -1,0 +1,71 @@
+"""All archives of a run, read in parallel, and stopped in bulk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class Purpose(StrEnum):
+    """What a scan is for, which decides what archives it finds and what is written of them."""
+
+    UNFINISHED = "unfinished"
+    EXPIRING = "expiring"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanQuery:
+    """What to look for: ``expiring_before`` (ISO 8601) matters to `Purpose.EXPIRING` alone."""
+
+    run: str
+    purpose: Purpose
+    expiring_before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveRow:
+    """An archive as a scan finds it. For work lists only ``archive_id`` is read; absent values are empty."""
+
+    archive_id: str
+    status: str = ""
+    file_name: str = ""
+    size: int = 0
+    tree_hash: str = ""
+    checksum: str = ""
+    storage_class: str = ""
+    failure: str = ""
+    creation_date: str = ""
+    downloaded_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanPage:
+    """Some archives, in an order that does not change while nothing is written; ``next`` leads on, None at the end."""
+
+    rows: Sequence[ArchiveRow]
+    next: str | None
+
+
+class ArchiveScan(Protocol):
+    """Reads the table in ``total_segments`` disjoint parts that together hold every archive."""
+
+    def pages(self, query: ScanQuery, *, segment: int, total_segments: int, start: str | None) -> Iterator[ScanPage]:
+        """Pages of one segment, from the beginning or from a page's ``next``. Pages may be empty."""
+        ...
+
+
+class ArchiveStops(Protocol):
+    """Takes archives out of an attempt that is over."""
+
+    def stop(self, run: str, archive_ids: Sequence[str]) -> int:
+        """Mark archives as stopped; returns how many are stopped now that were not.
+
+        Only states that may become ``stopped`` do (`solution.domain.status.ALLOWED_FROM`); an archive that has moved on
+        meanwhile stays as it is. Job, window, upload and failure are forgotten with the attempt they belong to.
+        """
+        ...

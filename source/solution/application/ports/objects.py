@@ -1,0 +1,70 @@
+"""The destination bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from solution.application.ports.records import Part
+    from solution.domain.archive import StorageClass
+
+
+class HashedBody(Protocol):
+    """Bytes on their way, hashed as they pass, that break off rather than end wrongly."""
+
+    @property
+    def length(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes, once. Raises before the last block is handed over if length or hash are not as announced."""
+        ...
+
+    def checksum(self) -> str:
+        """SHA-256 of all bytes, base64; only after the last block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What the bucket says of an object. ``checksum`` is S3's SHA-256: base64, with ``-N`` for N parts."""
+
+    size: int
+    checksum: str | None
+    metadata: Mapping[str, str]
+
+
+class ObjectStore(Protocol):
+    """The destination bucket; every call names the bucket's expected owner.
+
+    Raises `TransientError` for trouble that passes and `Throttled` when asked to slow down. What a body raises comes
+    out as it is, and nothing is stored then.
+    """
+
+    def put(self, key: str, body: HashedBody, *, metadata: Mapping[str, str], storage_class: StorageClass) -> str:
+        """Store a new object and return its SHA-256 in base64. Raises `ObjectExists`; the body may be unread then."""
+        ...
+
+    def create_upload(self, key: str, *, metadata: Mapping[str, str], storage_class: StorageClass) -> str:
+        """Begin a multipart upload; returns its id."""
+        ...
+
+    def upload_part(self, key: str, upload_id: str, number: int, body: HashedBody) -> str:
+        """Store a part and return its ETag. Raises `UploadVanished`."""
+        ...
+
+    def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        """Make the parts one new object. Raises `ObjectExists` or `UploadVanished`."""
+        ...
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Drop a multipart upload; one that is gone already is no error."""
+        ...
+
+    def head(self, key: str) -> StoredObject | None:
+        """The object with that key, if there is one."""
+        ...

@@ -1,0 +1,94 @@
+"""The record of a run and its counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from solution.contract.tables import RunStatus
+    from solution.domain.archive import MigrationType, StorageClass, Tier
+    from solution.domain.status import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What is known of a run. Times are ISO 8601; ``attempt`` counts launch and resumes from 1."""
+
+    run: str
+    vault_name: str
+    tier: Tier
+    storage_class: StorageClass
+    migration_type: MigrationType
+    provided_inventory: bool
+    name_override: bool
+    cross_region: bool
+    description: str
+    attempt: int
+    execution_arn: str
+    execution_name: str
+    status: RunStatus
+    started_at: str
+    ended_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """A number of archives and their bytes."""
+
+    archives: int = 0
+    size: int = 0
+
+    def plus(self, size: int) -> Tally:
+        """With one more archive of ``size`` bytes."""
+        return Tally(archives=self.archives + 1, size=self.size + size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """A run's counters; a metric that was never counted is zero."""
+
+    values: Mapping[Metric, Tally] = field(default_factory=dict)
+
+    def __getitem__(self, metric: Metric) -> Tally:
+        return self.values.get(metric, Tally())
+
+
+class RunRecords(Protocol):
+    """Records of runs. Reads see every earlier write."""
+
+    def read(self, run: str) -> RunRecord | None:
+        """The record, or None for a run nobody launched."""
+        ...
+
+    def create(self, record: RunRecord) -> bool:
+        """Write the record of a new run.
+
+        Returns False, and writes nothing, when the run belongs to another execution. The same execution may write
+        again: the first start time stays.
+        """
+        ...
+
+    def renew(self, record: RunRecord, *, previous_attempt: int) -> bool:
+        """Write the record of a run's next attempt over that of ``previous_attempt``; the first start time stays.
+
+        Returns False, and writes nothing, when the recorded attempt is another one: somebody else was faster.
+        """
+        ...
+
+    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str) -> bool:
+        """Write the outcome of the attempt that ``execution_name`` carried out.
+
+        Returns False, and writes nothing, when the record is missing or a newer attempt's.
+        """
+        ...
+
+
+class RunCounters(Protocol):
+    """Counters of runs."""
+
+    def read(self, run: str) -> Counters:
+        """The counters, seeing every earlier write; all zero when none was ever written."""
+        ...
