@@ -1,16 +1,13 @@
-"""The record of a run and its counters."""
+"""The record of a run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from solution.contract.tables import RunStatus
     from solution.domain.archive import MigrationType, StorageClass, Tier
-    from solution.domain.status import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,28 +29,6 @@ class RunRecord:
     status: RunStatus
     started_at: str
     ended_at: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """A number of archives and their bytes."""
-
-    archives: int = 0
-    size: int = 0
-
-    def plus(self, size: int) -> Tally:
-        """With one more archive of ``size`` bytes."""
-        return Tally(archives=self.archives + 1, size=self.size + size)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """A run's counters; a metric that was never counted is zero."""
-
-    values: Mapping[Metric, Tally] = field(default_factory=dict)
-
-    def __getitem__(self, metric: Metric) -> Tally:
-        return self.values.get(metric, Tally())
 
 
 class RunRecords(Protocol):
@@ -83,12 +58,4 @@ class RunRecords(Protocol):
 
         Returns False, and writes nothing, when the record is missing or a newer attempt's.
         """
-        ...
-
-
-class RunCounters(Protocol):
-    """Counters of runs."""
-
-    def read(self, run: str) -> Counters:
-        """The counters, seeing every earlier write; all zero when none was ever written."""
         ...

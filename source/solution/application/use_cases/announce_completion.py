@@ -1,0 +1,87 @@
+"""The last step of a run: its record is closed, and the operator is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from solution.application.use_cases.summary_text import size_text
+from solution.contract.object_keys import summary_key
+from solution.contract.tables import RunStatus
+from solution.domain.archive import format_time
+from solution.domain.errors import NotPossible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from solution.application.ports.clock import Clock
+    from solution.application.ports.notices import Notices
+    from solution.application.ports.runs import RunRecords
+    from solution.application.use_cases.report_run import Failure
+
+_SENTENCES: Final = {
+    RunStatus.COMPLETED: "Every archive was copied and proven.",
+    RunStatus.COMPLETED_WITH_FAILURES: "The run has ended, but not every archive was copied.",
+    RunStatus.FAILED: "The run has failed. What was copied so far stays.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceCompletion:
+    """Writes the outcome into the run's record and publishes it; done again it says the same again."""
+
+    records: RunRecords
+    notices: Notices
+    clock: Clock
+
+    def __call__(
+        self,
+        *,
+        run: str,
+        vault_name: str,
+        report: Mapping[str, Any] | None,
+        failure: Failure | None,
+    ) -> RunStatus:
+        """``report`` is what RunReport returned, None when it failed; then the run counts as failed.
+
+        Raises `NotPossible` when a newer attempt owns the run.
+        """
+        outcome = RunStatus(report["outcome"]) if report and not failure else RunStatus.FAILED
+        record = self.records.read(run)
+        execution = (report or {}).get("execution_name") or (record.execution_name if record else "")
+        if not self.records.finish(
+            run, execution_name=execution, outcome=outcome, ended_at=format_time(self.clock.now())
+        ):
+            message = (
+                f"WorkflowRun {run!r} is unknown or no longer execution {execution!r}'s: its outcome stays as it is"
+            )
+            raise NotPossible(message)
+        self.notices.publish(
+            subject=f"Glacier transfer {run}: {outcome}", text=notice_text(run, vault_name, outcome, report, failure)
+        )
+        return outcome
+
+
+def notice_text(
+    run: str, vault_name: str, outcome: RunStatus, report: Mapping[str, Any] | None, failure: Failure | None
+) -> str:
+    """What the operator reads in a mail."""
+    lines = [f"Transfer of vault {vault_name}, run {run}: {outcome}", "", _SENTENCES[outcome], ""]
+    if failure:
+        lines += [f"Failure: {failure.error}: {failure.cause}", ""]
+    if report:
+        sizes = report.get("bytes") or {}
+        for name, count in report["archives"].items():
+            if count:
+                lines.append(
+                    f"{name.replace('_', ' ') + ':':<15}{count:>15,} archives  {size_text(sizes.get(name, 0))}"
+                )
+        lines += ["", f"Report: {report.get('summary_uri') or summary_key(run)}"]
+        lines.append(
+            f"What did not arrive, and why: {report.get('failed_archives_uri') or report['failed_archives_key']}"
+        )
+    else:
+        lines.append("No report could be written; see the log of the clean-up state machine.")
+    if outcome is not RunStatus.COMPLETED:
+        lines += ["", f"Start ResumeAutomationRunbook with WorkflowRun {run} to transfer what is missing."]
+    return "\n".join(lines) + "\n"

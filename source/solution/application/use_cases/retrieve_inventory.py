@@ -1,0 +1,147 @@
+"""From Glacier's inventory job to one file in the inventory bucket, in ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from solution.contract.object_keys import original_inventory_key
+from solution.domain.chunk_plan import MIB, Chunk, ChunkPlan
+from solution.domain.errors import GlacierJobError, NotPossible, ShortRead, TransientError, UploadVanished
+
+if TYPE_CHECKING:
+    from solution.application.ports.clock import Clock
+    from solution.application.ports.glacier import ByteSource, GlacierJobs, JobState
+    from solution.application.ports.inventory_files import InventoryFiles, InventoryUploads
+
+MIN_RANGE: Final = 8 * MIB
+MAX_RANGES: Final = 500
+"""All ranges travel in one state, which holds at most 256 KiB ("Step Functions service quotas")."""
+
+TRANSFER_ATTEMPTS: Final = 3
+READ_SIZE: Final = MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestInventory:
+    """Asks Glacier for a vault's inventory."""
+
+    glacier: GlacierJobs
+
+    def __call__(self, *, run: str, vault: str) -> str:
+        """Returns the job id. A second call asks for a second job: the first one's notification finds nobody."""
+        return self.glacier.request_inventory(vault=vault, run=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeInventoryJob:
+    """Looks at the job when no notification came."""
+
+    glacier: GlacierJobs
+
+    def __call__(self, *, vault: str, job_id: str) -> JobState:
+        """Raises `GlacierJobError` when the job has failed, `JobExpired` when Glacier no longer knows it."""
+        state = self.glacier.describe(vault=vault, job_id=job_id)
+        if state.completed and not state.succeeded:
+            message = (
+                f"the inventory job {job_id} of vault {vault!r} failed: {state.status_message or 'no reason given'}"
+            )
+            raise GlacierJobError(message)
+        return state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryUpload:
+    """An open upload and the ranges to fill it with."""
+
+    upload_id: str
+    key: str
+    ranges: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartInventoryUpload:
+    """Cuts the inventory into ranges and opens the upload."""
+
+    uploads: InventoryUploads
+
+    def __call__(self, *, run: str, job_id: str, size: int) -> InventoryUpload:
+        """``size`` in bytes, as Glacier announced it. Raises `GlacierJobError` for an empty output."""
+        if size <= 0:
+            message = f"the inventory job {job_id} gave an output of {size} bytes; even an empty vault has a header"
+            raise GlacierJobError(message)
+        key = original_inventory_key(run)
+        return InventoryUpload(upload_id=self.uploads.begin(key), key=key, ranges=tuple(plan_ranges(size)))
+
+
+def plan_ranges(size: int) -> ChunkPlan:
+    """At most 500 ranges of a power of two MiB, 8 or more."""
+    length = MIN_RANGE
+    while -(-size // length) > MAX_RANGES:
+        length *= 2
+    return ChunkPlan(size=size, chunk_size=length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferInventoryRange:
+    """Copies one range. Inventories have no tree hash: length, and S3's checksum of what we sent, are the proof."""
+
+    glacier: GlacierJobs
+    uploads: InventoryUploads
+    clock: Clock
+
+    def __call__(self, *, vault: str, job_id: str, key: str, upload_id: str, chunk: Chunk) -> int:
+        """Returns the bytes copied. Raises `TransientError` when the last of three tries fell short."""
+        body = self._read(vault=vault, job_id=job_id, chunk=chunk)
+        self.uploads.put_part(key, upload_id, part=chunk.part, body=body)
+        return len(body)
+
+    def _read(self, *, vault: str, job_id: str, chunk: Chunk) -> bytes:
+        for attempt in range(1, TRANSFER_ATTEMPTS + 1):
+            try:
+                with self.glacier.open_output(vault=vault, job_id=job_id, first=chunk.first, last=chunk.last) as output:
+                    return _read_exactly(output.body, chunk)
+            except TransientError:
+                if attempt == TRANSFER_ATTEMPTS:
+                    raise
+                self.clock.sleep(attempt)
+        raise AssertionError  # unreachable: the last attempt returns or raises
+
+
+def _read_exactly(source: ByteSource, chunk: Chunk) -> bytes:
+    body = bytearray()
+    while len(body) <= chunk.size and (piece := source.read(READ_SIZE)):
+        body += piece
+    if len(body) != chunk.size:
+        message = f"part {chunk.part} of the inventory has {len(body)} bytes, not the {chunk.size} that were asked for"
+        raise ShortRead(message)
+    return bytes(body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteInventoryUpload:
+    """Checks that every byte is there and makes one file of the parts."""
+
+    uploads: InventoryUploads
+    files: InventoryFiles
+
+    def __call__(self, *, key: str, upload_id: str, size: int, parts: int) -> None:
+        """Done again after success it succeeds again. Raises `NotPossible` when parts are missing."""
+        try:
+            stored = self.uploads.parts(key, upload_id)
+            total = sum(part.size for part in stored)
+            if len(stored) != parts or total != size:
+                message = (
+                    f"the upload of {key} holds {len(stored)} parts with {total} bytes, "
+                    f"not {parts} parts with {size} bytes: the inventory is incomplete, resume the run"
+                )
+                raise NotPossible(message)
+            self.uploads.complete(key, upload_id)
+        except UploadVanished:
+            # an earlier call completed it, and its answer was lost
+            if self.files.size(key) != size:
+                raise
+        written = self.files.size(key)
+        if written != size:
+            message = f"{key} has {written} bytes, not the {size} that Glacier announced: resume the run"
+            raise NotPossible(message)

@@ -1,0 +1,97 @@
+"""The summary of a run for people, in Markdown, and the notice that announces it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from solution.contract.tables import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from solution.application.use_cases.report_run import RunReport
+
+_HEADLINES: Final = {
+    RunStatus.COMPLETED: "Every archive of the vault is in the destination bucket.",
+    RunStatus.COMPLETED_WITH_FAILURES: "The run has ended, but not every archive was copied.",
+    RunStatus.FAILED: "The run has failed.",
+}
+
+_ROWS: Final = {
+    "total": "in the inventory",
+    "skipped": "larger than an S3 object may be, not migrated",
+    "rejected": "unreadable rows of the inventory",
+    "recorded": "asked for, in any state",
+    "downloaded": "copied and proven",
+    "failed": "failed",
+    "unfinished": "asked for, not finished",
+    "stopped": "stopped",
+    "not_requested": "never asked for",
+}
+
+_STEP: Final = 1024
+
+
+def write_summary(report: RunReport, where: Mapping[str, str]) -> str:
+    """Markdown; ``where`` names the places of ``RunReport.as_json``."""
+    return "\n".join(_summary(report, where)) + "\n"
+
+
+def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
+    yield f"# Transfer of vault {report.vault_name}: {report.outcome}"
+    yield ""
+    yield _HEADLINES[report.outcome]
+    yield ""
+    yield f"- Run: `{report.run}`, attempt {report.attempt}"
+    yield f"- Started: {report.started_at}, reported: {report.reported_at}, {duration(report.duration_seconds)}"
+    if report.failure is not None:
+        yield f"- Failure: `{_cell(report.failure.error)}`: {_cell(report.failure.cause)}"
+    yield ""
+    yield "| archives | count | bytes | |"
+    yield "|---|---:|---:|---|"
+    for name, tally in report.archives.items():
+        if tally.archives or name in {"total", "downloaded", "failed"}:
+            yield f"| {_ROWS[name]} | {tally.archives:,} | {tally.size:,} | {size_text(tally.size)} |"
+    if report.reasons:
+        yield ""
+        yield "## Why archives failed"
+        yield ""
+        yield "| archives | reason |"
+        yield "|---:|---|"
+        for reason, count in report.reasons:
+            yield f"| {count:,} | {_cell(reason)} |"
+    if report.differences:
+        yield ""
+        yield "## Counters that differ from the records"
+        yield ""
+        for difference in report.differences:
+            yield f"- {difference}"
+    yield ""
+    yield "## Where everything is"
+    yield ""
+    for name, place in where.items():
+        yield f"- {name.replace('_', ' ')}: `{place}`"
+    if report.outcome is not RunStatus.COMPLETED:
+        yield ""
+        yield f"Start `ResumeAutomationRunbook` with WorkflowRun `{report.run}` to transfer what is missing."
+
+
+def _cell(text: str) -> str:
+    """Text that stays within its table cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def duration(seconds: int) -> str:
+    """Days, hours, minutes and seconds, as people read them."""
+    return str(timedelta(seconds=seconds))
+
+
+def size_text(size: int) -> str:
+    """Bytes in the largest fitting binary unit, such as ``1.5 GiB``."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < _STEP:
+            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _STEP
+    return f"{value:.1f} PiB"
