@@ -37,7 +37,7 @@ def local_extra() -> Iterator[None]:
 def local_environment(state_dir: Path | None) -> Mapping[str, str]:
     """Variables that point clients at the local AWS; raises when it is not installed or not running."""
     with local_extra():
-        from solution.local.instance import Instance  # noqa: PLC0415 - an optional extra
+        from solution.local import Instance  # noqa: PLC0415 - an optional extra
     return Instance(state_dir).environment()
 
 
@@ -55,7 +55,7 @@ def up(
 ) -> None:
     """Start the local AWS and deploy the solution on it; returns when it can be used."""
     with local_extra():
-        from solution.local.up import up as bring_up  # noqa: PLC0415 - an optional extra
+        from solution.local import up as bring_up  # noqa: PLC0415 - an optional extra
     with err.status("Starting the local AWS …") as display:
         running = bring_up(
             state_dir=state_dir,
@@ -76,7 +76,7 @@ def up(
 def down(state_dir: options.StateDir = None, as_json: options.Json = False) -> None:
     """Stop the local AWS; its folder keeps vaults, buckets and tables."""
     with local_extra():
-        from solution.local.instance import Instance  # noqa: PLC0415 - an optional extra
+        from solution.local import Instance  # noqa: PLC0415 - an optional extra
     stopped = Instance(state_dir).stop()
     if as_json:
         print_json({"stopped": stopped})
@@ -88,7 +88,7 @@ def down(state_dir: options.StateDir = None, as_json: options.Json = False) -> N
 def status(state_dir: options.StateDir = None, as_json: options.Json = False) -> None:
     """Say whether the local AWS runs; exit code 3 when it does not."""
     with local_extra():
-        from solution.local.instance import Instance, State  # noqa: PLC0415 - an optional extra
+        from solution.local import Instance, State  # noqa: PLC0415 - an optional extra
     found = Instance(state_dir).status()
     if as_json:
         print_json(asdict(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -75,8 +76,7 @@ def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> 
     Without a state folder it gets a temporary one, which is deleted with it.
     """
     with local_extra():
-        from solution.local.instance import Instance  # noqa: PLC0415 - an optional extra
-        from solution.local.up import up  # noqa: PLC0415 - an optional extra
+        from solution.local import Instance, up  # noqa: PLC0415 - an optional extra
     folder = state_dir or Path(tempfile.mkdtemp(prefix="glacier-transfer-demo-"))
     instance = Instance(folder)
     try:
@@ -85,7 +85,7 @@ def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> 
                 display.stop()
             up(
                 state_dir=folder,
-                port=port,
+                port=port or _free_port(),
                 time_factor=TIME_FACTOR,
                 parameters=demo_parameters(CHUNK_SIZE_MIB),
                 progress=display.update,
@@ -98,6 +98,13 @@ def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> 
                 shutil.rmtree(folder, ignore_errors=True)
             else:
                 shutil.rmtree(samples_folder(folder), ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Bars(Silent):
