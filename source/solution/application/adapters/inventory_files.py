@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from solution.application.adapters.errors import code_of
 from solution.application.ports.inventory_files import StoredFile, StoredPart
 from solution.domain.errors import NotPossible, UploadVanished
 
@@ -29,10 +30,6 @@ DELETE_AT_ONCE: Final = 1000
 CONCURRENT_ABORTS: Final = 10
 
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
 
 
 def _checksum(body: bytes) -> str:
@@ -74,7 +71,7 @@ class S3InventoryFiles:
         try:
             found = self.client.get_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.owner)
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if code_of(error) in _MISSING:
                 message = f"there is no {key} in bucket {self.bucket}"
                 raise NotPossible(message) from error
             raise
@@ -95,7 +92,7 @@ class S3InventoryFiles:
         try:
             return self.client.head_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.owner)["ContentLength"]
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if code_of(error) in _MISSING:
                 return None
             raise
 
@@ -252,7 +249,7 @@ def _vanishing(key: str, upload_id: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if _code(error) == "NoSuchUpload":
+        if code_of(error) == "NoSuchUpload":
             message = f"the upload {upload_id} of {key} is no longer known to S3: completed, aborted or expired"
             raise UploadVanished(message) from error
         raise
@@ -262,7 +259,7 @@ def _abort(client: S3Client, *, bucket: str, owner: str, key: str, upload_id: st
     try:
         client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id, ExpectedBucketOwner=owner)
     except ClientError as error:
-        if _code(error) != "NoSuchUpload":
+        if code_of(error) != "NoSuchUpload":
             raise
 
 

@@ -1,0 +1,19 @@
+"""Lambda function AbortUploads: the run's unfinished multipart uploads are aborted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from solution.application.observability import bound
+from solution.application.wiring import orchestration
+from solution.domain.archive import check_run_id
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """``{"workflow_run"}`` → ``{"aborted"}``."""
+    run = check_run_id(event["workflow_run"])
+    with bound(workflow_run=run):
+        return {"aborted": orchestration.abort_uploads()(run)}
