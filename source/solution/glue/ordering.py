@@ -1,0 +1,134 @@
+"""Order of creation, cut into partitions and files: nothing but two numbers per archive is shuffled to decide.
+
+The order key of an archive is one number, so a *unit*, a run of neighbours that becomes one file, is known by the
+lowest key in it. Units come from running sums within range partitions; packing units into partitions is arithmetic
+over a few thousand rows, in plain Python.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import Column, Window
+from pyspark.sql import functions as F  # noqa: N812 - the usual name
+
+from solution.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+UNITS_PER_PARTITION: Final = 16
+"""A partition is cut at units, and this much smaller they are: at most a sixteenth of its bytes stays unused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """At most this much in a partition and in a file."""
+
+    partition_bytes: int
+    partition_archives: int
+    file_archives: int
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing could meet."""
+        for name in self.__slots__:
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} {getattr(self, name)} is not a positive number; raise it")
+
+    @property
+    def unit_archives(self) -> int:
+        """Archives in a unit."""
+        return min(self.partition_archives, self.file_archives)
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes in a unit, beyond its last archive."""
+        return max(1, self.partition_bytes // UNITS_PER_PARTITION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Neighbours in the order: the lowest order key among them, their number and bytes."""
+
+    first_key: int
+    archives: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Consecutive units that are asked for together."""
+
+    number: int
+    units: tuple[int, ...]
+    archives: int
+    size: int
+
+
+def unit_rows(archives: DataFrame, limits: Limits, buckets: int) -> DataFrame:
+    """Units of archives that have ``order_key`` and ``size``: ``first_key``, ``archives``, ``size``, not in order.
+
+    Archives with the same key stay together. One archive that is larger than a unit is a unit of its own.
+    """
+    ranged = archives.select("order_key", "size").repartitionByRange(buckets, "order_key")
+    cells = ranged.groupBy("order_key").agg(F.count("*").alias("archives"), F.sum("size").alias("size"))
+    bucketed = cells.withColumn("bucket", F.spark_partition_id())
+    before = Window.partitionBy("bucket").orderBy("order_key").rowsBetween(Window.unboundedPreceding, -1)
+    upto = Window.partitionBy("bucket").orderBy("order_key").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    large = (F.col("size") >= limits.unit_bytes).cast("bigint")
+    cut = F.struct(
+        F.floor(F.coalesce(F.sum("archives").over(before), F.lit(0)) / limits.unit_archives),
+        F.floor(F.coalesce(F.sum("size").over(before), F.lit(0)) / limits.unit_bytes),
+        F.sum(large).over(upto),
+        large,
+    )
+    units = bucketed.withColumn("cut", cut).groupBy("bucket", "cut")
+    return units.agg(
+        F.min("order_key").alias("first_key"), F.sum("archives").alias("archives"), F.sum("size").alias("size")
+    ).select("first_key", "archives", "size")
+
+
+def pack(units: Sequence[Unit], limits: Limits) -> list[Partition]:
+    """Put units, in order, into as few partitions as the limits allow."""
+    partitions: list[Partition] = []
+    chosen: list[int] = []
+    archives = size = 0
+    for index, unit in enumerate(units):
+        full = archives + unit.archives > limits.partition_archives or size + unit.size > limits.partition_bytes
+        if chosen and full:
+            partitions.append(Partition(number=len(partitions), units=tuple(chosen), archives=archives, size=size))
+            chosen, archives, size = [], 0, 0
+        chosen.append(index)
+        archives, size = archives + unit.archives, size + unit.size
+    if chosen:
+        partitions.append(Partition(number=len(partitions), units=tuple(chosen), archives=archives, size=size))
+    return partitions
+
+
+def unit_of(key: Column, first_keys: Sequence[int]) -> Column:
+    """Index of the unit a key belongs to; ``first_keys`` in order.
+
+    Looks up in two steps, about twice the square root of the number of units.
+    """
+    width = max(1, math.isqrt(len(first_keys)))
+    groups = [list(first_keys[start : start + width]) for start in range(0, len(first_keys), width)]
+    group = F.greatest(F.lit(0), _rank(key, F.expr(_longs([members[0] for members in groups]))) - 1)
+    members = F.element_at(F.expr(f"array({','.join(_longs(members) for members in groups)})"), group + 1)
+    return F.greatest(F.lit(0), group * width + _rank(key, members) - 1)
+
+
+def _longs(values: Sequence[int]) -> str:
+    return "array(" + ",".join(f"{value}L" for value in values) + ")"
+
+
+def _rank(key: Column, bounds: Column) -> Column:
+    return F.size(F.filter(bounds, lambda bound: bound <= key))
+
+
+def unit_index(key: int, first_keys: Sequence[int]) -> int:
+    """`unit_of` in plain Python."""
+    return max(0, bisect_right(first_keys, key) - 1)

@@ -1,0 +1,101 @@
+"""Files through Hadoop's FileSystem, the same for ``s3://`` in Glue and for folders on one machine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyspark.sql import SparkSession
+
+_RENAME_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file with its size in bytes; ``uri`` is absolute, with its scheme."""
+
+    uri: str
+    size: int
+
+
+class Storage:
+    """The few things the job does to files beyond reading and writing tables."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm: Any = spark.sparkContext._jvm  # noqa: SLF001 - Hadoop's FileSystem has no public Python door
+        self._configuration: Any = spark.sparkContext._jsc.hadoopConfiguration()  # noqa: SLF001
+
+    def list_files(self, prefix: str) -> list[StoredFile]:
+        """All files below ``prefix``, at any depth, by name; none if there is no such place."""
+        path, system = self._open(prefix)
+        if not system.exists(path):
+            return []
+        found = []
+        iterator = system.listFiles(path, True)
+        while iterator.hasNext():
+            status = iterator.next()
+            found.append(StoredFile(uri=status.getPath().toString(), size=status.getLen()))
+        return sorted(found, key=lambda file: file.uri)
+
+    def first_line(self, uri: str) -> str:
+        """The first line of a UTF-8 text, without its end and without a byte order mark."""
+        path, system = self._open(uri)
+        stream = system.open(path)
+        try:
+            reader = self._jvm.java.io.BufferedReader(self._jvm.java.io.InputStreamReader(stream, "UTF-8"))
+            line = reader.readLine()
+        finally:
+            stream.close()
+        return str(line or "").removeprefix("\ufeff")
+
+    def delete(self, prefix: str) -> None:
+        """Remove a file, or all below a prefix; nothing happens if it is not there."""
+        path, system = self._open(prefix)
+        system.delete(path, True)
+
+    def write_text(self, uri: str, text: str) -> None:
+        """Write one object, whole or not at all, replacing what was there."""
+        # beside the target and renamed: a reader never sees half a file even where creating is not atomic
+        temporary = f"{uri}._writing"
+        path, system = self._open(temporary)
+        stream = system.create(path, True)
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+        self.delete(uri)
+        self._rename(temporary, uri)
+
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> None:
+        """Rename files, several at a time: on S3 each is a copy of an object."""
+        moves = list(moves)
+        self.make_folders({target.rpartition("/")[0] for _, target in moves})
+        with ThreadPoolExecutor(_RENAME_THREADS) as pool:
+            list(pool.map(lambda move: self._rename(*move), moves))
+
+    def make_folders(self, folders: Iterable[str]) -> None:
+        """Make folders where the file system has such a thing."""
+        for folder in sorted(folders):
+            path, system = self._open(folder)
+            system.mkdirs(path)
+
+    def _rename(self, source: str, target: str) -> None:
+        path, system = self._open(source)
+        if not system.rename(path, self._jvm.org.apache.hadoop.fs.Path(target)):
+            raise OSError(f"{source} could not be renamed to {target}; run the job again, it replaces what it wrote")
+
+    def _open(self, uri: str) -> tuple[Any, Any]:
+        path = self._jvm.org.apache.hadoop.fs.Path(uri)
+        system = path.getFileSystem(self._configuration)
+        # no .crc files beside ours on a local disk; other file systems ignore it
+        system.setWriteChecksum(False)
+        return path, system
+
+
+def total_size(files: Sequence[StoredFile]) -> int:
+    """Bytes in all files."""
+    return sum(file.size for file in files)
