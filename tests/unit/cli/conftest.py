@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -19,6 +19,9 @@ from solution.contract.messages import dump_sorted_row
 from solution.domain.archive import Archive
 from solution.domain.status import Metric
 from solution.domain.tree_hash import tree_hash
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 
 REGION = "us-east-1"
 OUTPUTS = {
@@ -126,10 +129,14 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
         yield Deployment(target=target, machine=machine)
 
 
-def _table(target: Target, name: str, *keys: str) -> None:
+def _table(target: Target, name: str, partition_key: str, sort_key: str = "") -> None:
+    keys = [partition_key, sort_key] if sort_key else [partition_key]
+    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": partition_key, "KeyType": "HASH"}]
+    if sort_key:
+        schema.append({"AttributeName": sort_key, "KeyType": "RANGE"})
     target.dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        KeySchema=schema,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -79,6 +80,8 @@ def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> 
         from solution.local import Instance, up  # noqa: PLC0415 - an optional extra
     folder = state_dir or Path(tempfile.mkdtemp(prefix="glacier-transfer-demo-"))
     instance = Instance(folder)
+    # A demo that is asked to end takes its local AWS along, as after Ctrl-C.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with err.status("Starting the local AWS …") as display:
             if quiet:
@@ -92,6 +95,7 @@ def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> 
             )
         yield target_of(instance.environment()), folder
     finally:
+        signal.signal(signal.SIGTERM, previous)
         if not keep:
             instance.stop()
             if state_dir is None:
