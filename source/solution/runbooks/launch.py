@@ -1,0 +1,197 @@
+"""LaunchAutomationRunbook: checks everything that can be known beforehand, then starts the orchestrator.
+
+Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import ClientError
+
+RUN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
+VAULT_NAME_PATTERN = r"^[A-Za-z0-9._-]{1,255}$"
+TIERS = ("Bulk", "Standard")
+STORAGE_CLASSES = {
+    "S3 Glacier Deep Archive": "DEEP_ARCHIVE",
+    "S3 Glacier Flexible Retrieval": "GLACIER",
+    "S3 Glacier Instant Retrieval": "GLACIER_IR",
+    "S3 Intelligent - Tiering": "INTELLIGENT_TIERING",
+    "S3 One Zone - Infrequent Access": "ONEZONE_IA",
+    "S3 Standard": "STANDARD",
+    "S3 Standard - Infrequent Access": "STANDARD_IA",
+}
+YES_NO = ("YES", "NO")
+MAX_UNREGISTERED = 20
+
+
+def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # noqa: ARG001 - Automation passes both
+    """Start a new run; returns its id and execution. Raises `Refused` before anything is started."""
+    vault = events["VaultName"].strip()
+    run = events.get("WorkflowRun", "").strip() or _new_run_id()
+    label = events.get("S3StorageClass") or "S3 Glacier Deep Archive"
+    tier = events.get("RetrievalTier") or "Bulk"
+    provided = events.get("ProvidedInventory") or "NO"
+    acknowledged = events.get("AcknowledgeAdditionalCostForCrossRegionTransfer") or "NO"
+    override = events.get("NamingOverrideFile", "").strip()
+    _check_run_id(run)
+    _check_choice("S3StorageClass", label, STORAGE_CLASSES)
+    _check_choice("RetrievalTier", tier, TIERS)
+    _check_choice("ProvidedInventory", provided, YES_NO)
+    _check_choice("AcknowledgeAdditionalCostForCrossRegionTransfer", acknowledged, YES_NO)
+    _check_override(override)
+    if provided == "YES" and not events.get("WorkflowRun", "").strip():
+        raise Refused(
+            "WorkflowRun '': ProvidedInventory YES needs the name of the run whose prefix holds the inventory"
+        )
+    _check_vault(events, vault)
+    elsewhere = _check_destination(events, acknowledged == "YES")
+    _check_free(events, run)
+    if provided == "YES":
+        _check_inventory(events, run)
+    order = {
+        "workflow_run": run,
+        "vault_name": vault,
+        "migration_type": "LAUNCH",
+        "provided_inventory": provided == "YES",
+        "description": events.get("Description", ""),
+        "tier": tier,
+        "s3_storage_class": STORAGE_CLASSES[label],
+        "name_override_presigned_url": override,
+        "cross_region_transfer": elsewhere,
+        "sns_topic_arn": events["AsyncFacilitatorTopicArn"],
+    }
+    return _start(events, order, 1)
+
+
+def _new_run_id() -> str:
+    # four random digits keep two launches of one second apart
+    return f"workflow_run_{datetime.now(timezone.utc):%Y_%m_%dT%H_%M_%SZ}_{secrets.token_hex(2)}"  # noqa: UP017 - as the runbook's Python wants it
+
+
+def _check_free(payload: dict[str, str], run: str) -> None:
+    if _recorded(payload, run) is not None:
+        raise Refused(
+            f"WorkflowRun {run!r} exists already: choose another name for a new run, "
+            "or carry on with this one with the ResumeAutomationRunbook"
+        )
+
+
+def _check_inventory(payload: dict[str, str], run: str) -> None:
+    bucket, prefix = payload["InventoryBucketName"], f"{run}/original_inventory/"
+    pages = _client("s3", payload).get_paginator("list_objects_v2")
+    found = pages.paginate(Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=payload["AccountId"])
+    if not any(file["Key"].endswith(".csv") for page in found for file in page.get("Contents", [])):
+        raise Refused(
+            f"ProvidedInventory 'YES': there is no .csv file below s3://{bucket}/{prefix}; "
+            "put the inventory there, or answer NO to have Glacier make one"
+        )
+
+
+class Refused(Exception):  # noqa: N818 - reads as the statement it makes
+    """The request is not carried out; the message names the parameter, its value, the reason and the remedy."""
+
+
+def _client(service: Any, payload: dict[str, str], endpoint_url: str = "") -> Any:
+    return boto3.client(service, region_name=payload["Region"], endpoint_url=endpoint_url or None)
+
+
+def _check_run_id(run: str) -> None:
+    if not re.fullmatch(RUN_ID_PATTERN, run):
+        raise Refused(
+            f"WorkflowRun {run!r} is not a run id: use 1 to 50 letters, digits, dots, underscores or hyphens, "
+            "beginning with a letter or a digit"
+        )
+
+
+def _check_choice(name: str, value: str, allowed: Any) -> None:
+    if value not in allowed:
+        raise Refused(f"{name} {value!r} is not known: choose one of {', '.join(map(repr, allowed))}")
+
+
+def _check_override(url: str) -> None:
+    # the URL may be presigned, that is, secret: only its scheme is shown
+    parsed = urlsplit(url)
+    if url and (parsed.scheme not in ("https", "http") or not parsed.hostname):
+        raise Refused(f"NamingOverrideFile has scheme {parsed.scheme!r}: give an https URL of a CSV file, or nothing")
+
+
+def _check_vault(payload: dict[str, str], vault: str) -> None:
+    if not re.fullmatch(VAULT_NAME_PATTERN, vault):
+        raise Refused(f"VaultName {vault!r} is not a vault's name: give the name, not the ARN, of a vault")
+    glacier = _client("glacier", payload, payload.get("GlacierEndpointUrl", ""))
+    try:
+        glacier.describe_vault(accountId="-", vaultName=vault)
+    except glacier.exceptions.ResourceNotFoundException:
+        raise Refused(
+            f"VaultName {vault!r}: no such vault in account {payload['AccountId']}, region {payload['Region']}: "
+            "check its name, and start the runbook in the vault's region"
+        ) from None
+
+
+def _check_destination(payload: dict[str, str], acknowledged: bool) -> bool:
+    """Whether the destination lies in another region, which must have been acknowledged."""
+    bucket = payload["DestinationBucketName"]
+    where = f"the destination bucket {bucket!r} (stack parameter DestinationBucketParameter)"
+    try:
+        answer = _client("s3", payload).head_bucket(Bucket=bucket, ExpectedBucketOwner=payload["AccountId"])
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("404", "NoSuchBucket"):
+            raise Refused(f"{where} does not exist: create it, or update the stack with another one") from None
+        if code in ("403", "AccessDenied"):
+            raise Refused(
+                f"{where} does not belong to account {payload['AccountId']}, or this runbook may not see it: "
+                "use a bucket of this account"
+            ) from None
+        raise
+    region = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region") or payload["Region"]
+    elsewhere = bool(region != payload["Region"])
+    if elsewhere and not acknowledged:
+        raise Refused(
+            f"AcknowledgeAdditionalCostForCrossRegionTransfer 'NO': {where} lies in {region}, the vault in "
+            f"{payload['Region']}, and every byte between them costs extra; answer YES to accept that"
+        )
+    return elsewhere
+
+
+def _recorded(payload: dict[str, str], run: str) -> dict[str, Any] | None:
+    key = {"pk": {"S": run}, "sk": {"S": "meta"}}
+    table = payload["RetrievalTableName"]
+    found = _client("dynamodb", payload).get_item(TableName=table, Key=key, ConsistentRead=True)
+    item: dict[str, Any] | None = found.get("Item")
+    return item
+
+
+def _is_running(states: Any, execution_arn: str) -> bool:
+    try:
+        return states.describe_execution(executionArn=execution_arn)["status"] in ("RUNNING", "PENDING_REDRIVE")
+    except states.exceptions.ExecutionDoesNotExist:
+        return False
+
+
+def _start(payload: dict[str, str], order: dict[str, Any], attempt: int) -> dict[str, str]:
+    """Start the orchestrator as ``{run}-{attempt}``: one name, one execution, whoever else starts at this moment.
+
+    A name is used up by an execution that ended before it could register its attempt; then the next number is taken.
+    """
+    states = _client("stepfunctions", payload)
+    machine, run = payload["OrchestratorStateMachineArn"], order["workflow_run"]
+    for number in range(attempt, attempt + MAX_UNREGISTERED):
+        name = f"{run}-{number}"
+        try:
+            started = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(order))
+        except states.exceptions.ExecutionAlreadyExists:
+            if _is_running(states, f"{machine.replace(':stateMachine:', ':execution:')}:{name}"):
+                raise Refused(f"WorkflowRun {run!r} is being started by somebody else as {name}: let it run") from None
+            continue
+        return {"WorkflowRun": run, "ExecutionArn": started["executionArn"]}
+    raise Refused(
+        f"WorkflowRun {run!r}: {MAX_UNREGISTERED} executions beginning with {run}-{attempt} ended before they began to "
+        "work; see why in the orchestrator's executions"
+    )
