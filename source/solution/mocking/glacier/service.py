@@ -190,6 +190,10 @@ class GlacierService:
         if virtual is not None:
             self._vaults.make_virtual(name, virtual)
 
+    def has_vault(self, name: str) -> bool:
+        """Whether there is a vault of this name."""
+        return self._store.vault(name) is not None
+
     def add_archive(
         self,
         vault_name: str,
