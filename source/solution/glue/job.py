@@ -184,9 +184,10 @@ class InventoryJob:
         if not units:
             return []
         partitions = ordering.pack(units, self._limits)
-        placed = archives.withColumn("unit", ordering.unit_of(F.col("order_key"), [unit.first_key for unit in units]))
+        first_keys = [unit.first_key for partition in partitions for unit in partition.units]
+        placed = archives.withColumn("unit", ordering.unit_of(F.col("order_key"), first_keys))
         staging = f"{self._arguments.output_uri}_staging/"
-        tasks = min(len(units), self._tasks)
+        tasks = min(len(first_keys), self._tasks)
         writing.write_units(placed, staging, tasks, self._limits.file_archives)
         writing.publish_units(self._storage, staging, self._arguments.output_uri, partitions)
         return partitions

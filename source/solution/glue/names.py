@@ -28,32 +28,32 @@ ORDINARY_CHARACTERS: Final = (
 _ORDINARY: Final = rf"^[{ORDINARY_CHARACTERS}]*+\z"
 _LONGEST: Final = 4096
 _EXTENSION: Final = naming.EXTENSION_PATTERN
-_PATH_ODD: Final = r"(?:^|/)\.{0,2}(?:/|$)"
+
+_MARK: Final = "\u0001"
+_DOTS: Final = r"(?:^|/)\.{0,2}(?:/|$)"
 
 # strict forms, a subset of what the reference understands
-_FAST_GLACIER: Final = (
-    r"^<m><v>[0-9]+</v><p>((?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)</p>"
-    r"(?:<lm>[^<>&]*+</lm>)?</m>\z"
-)
+_BASE64: Final = r"((?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"
+_FAST_GLACIER: Final = rf"^<m><v>[0-9]+</v><p>{_BASE64}</p>(?:<lm>[^<>&]*+</lm>)?</m>\z"
 _FAST_GLACIER_V1: Final = (
-    r"^<ArchiveMetadata><Path>((?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)</Path>"
-    r"(?:<LastModified>[^<>&]*+</LastModified>)?</ArchiveMetadata>\z"
+    rf"^<ArchiveMetadata><Path>{_BASE64}</Path>(?:<LastModified>[^<>&]*+</LastModified>)?</ArchiveMetadata>\z"
 )
 _MT: Final = r"^mt[12] ([A-Za-z0-9_-]++)={0,2}\z"
 _JSON_STRING: Final = r'"([^"\\]*+(?:\\["\\/][^"\\]*+)*+)"'
 _JSON_OTHERS: Final = (
     r'(?:\s*,\s*"(?![Pp]ath"|filename")[A-Za-z0-9_]++"\s*:\s*(?:"[^"\\]*+"|[1-9][0-9]{0,17}|true|false|null))*+'
 )
+_JSON_PATH: Final = rf'^\{{\s*"[Pp]ath"\s*:\s*{_JSON_STRING}{_JSON_OTHERS}\s*\}}\z'
+_JSON_FILENAME: Final = rf'^\{{\s*"filename"\s*:\s*{_JSON_STRING}{_JSON_OTHERS}\s*\}}\z'
 
 
-def _json_form(keys: str) -> str:
-    return rf'^\{{\s*"{keys}"\s*:\s*{_JSON_STRING}{_JSON_OTHERS}\s*\}}\z'
+def _marked(text: Column, pattern: str) -> Column:
+    """The pattern's group after a mark, or the text itself where it does not match: one search, not two."""
+    return F.regexp_replace(text, pattern, _MARK + "$1")
 
 
-def _json_text(text: Column, keys: str) -> Column:
-    """The text at the first member of a plain JSON object, null where the form is not the plain one."""
-    value = F.regexp_extract(text, _json_form(keys), 1)
-    return F.when(text.rlike(_json_form(keys)), F.regexp_replace(value, r'\\(["\\/])', "$1"))
+def _unmarked(marked: Column) -> Column:
+    return F.when(marked.startswith(_MARK), F.substring(marked, 2, _LONGEST))
 
 
 def _decoded(encoded: Column) -> Column:
@@ -61,61 +61,70 @@ def _decoded(encoded: Column) -> Column:
     return F.decode(F.unbase64(encoded), "UTF-8")
 
 
-def _fast_glacier(text: Column) -> Column:
-    return F.when(text.rlike(_FAST_GLACIER), _decoded(F.regexp_extract(text, _FAST_GLACIER, 1))).when(
-        text.rlike(_FAST_GLACIER_V1), _decoded(F.regexp_extract(text, _FAST_GLACIER_V1, 1))
+def with_path(archives: DataFrame) -> DataFrame:
+    """Add ``path``: the override, or what the description names; empty for nothing, null if the reference must decide.
+
+    The columns in between are steps: each is computed once although the next one needs it in several places.
+    """
+    description, text, encoded, decoded = (F.col(name) for name in ("description", "text", "encoded", "decoded"))
+    ordinary = (F.length(description) <= _LONGEST) & description.rlike(_ORDINARY)
+    is_mt, is_json, is_xml = text.rlike("^mt[12] "), text.startswith("{"), text.startswith("<")
+    padding = F.when(~is_mt, "").when(F.length(encoded) % 4 == 2, "==").when(F.length(encoded) % 4 == 3, "=")
+    steps = (
+        ("text", F.when(F.col("override").isNull() & ordinary, F.trim(description))),
+        (
+            "encoded",
+            F.when(text.startswith("<m>"), _marked(text, _FAST_GLACIER))
+            .when(is_xml, _marked(text, _FAST_GLACIER_V1))
+            .when(is_mt, F.translate(_marked(text, _MT), "-_", "+/")),
+        ),
+        ("encoded", _unmarked(encoded)),
+        ("decoded", _decoded(F.concat(encoded, F.coalesce(padding, F.lit(""))))),
+        (
+            "document",
+            F.when(is_json, _marked(text, _JSON_PATH)).when(
+                is_mt & decoded.startswith("{"), _marked(decoded, _JSON_FILENAME)
+            ),
+        ),
+        ("document", _unmarked(F.col("document"))),
     )
-
-
-def _mt_aws(text: Column) -> Column:
-    encoded = F.translate(F.regexp_extract(text, _MT, 1), "-_", "+/")
-    whole = text.rlike(_MT) & (F.length(encoded) % 4 != 1)
-    odd = F.length(encoded) % 4
-    document = _decoded(F.concat(encoded, F.when(odd == 2, "==").when(odd == 3, "=").otherwise("")))
-    return F.when(whole, _json_text(document, "filename"))
-
-
-def described_path(description: Column) -> Column:
-    """The path a description names; empty if it names nothing, null if the reference must decide."""
-    text = F.trim(description)
-    return F.when(
-        (F.length(description) <= _LONGEST) & description.rlike(_ORDINARY),
-        F.when(text.startswith("{"), _json_text(text, "[Pp]ath"))
-        .when(text.startswith("<"), _fast_glacier(text))
-        .when(text.rlike("^mt[12] "), _mt_aws(text))
-        .otherwise(text),
+    frame = archives
+    for name, column in steps:
+        frame = frame.withColumn(name, column)
+    path = (
+        F.when(F.col("override").isNotNull(), F.col("override"))
+        .when(is_json | is_mt, F.regexp_replace("document", r'\\(["\\/])', "$1"))
+        .when(is_xml, decoded)
+        .otherwise(text)
     )
+    return frame.withColumn("path", path).drop("text", "encoded", "decoded", "document")
 
 
-def safe_key(path: Column) -> Column:
-    """The safe key of a path; empty if nothing is left of it, null if the reference must decide."""
-    slashed = F.translate(F.trim(path), "\\", "/")
-    clean = F.when(
-        slashed.rlike(_PATH_ODD),
-        F.array_join(F.array_remove(F.array_remove(F.array_remove(F.split(slashed, "/"), ""), "."), ".."), "/"),
-    ).otherwise(slashed)
-    return F.when(path.rlike(_ORDINARY) & (F.octet_length(path) <= naming.MAX_BASE_BYTES), clean)
+def with_safe_key(rows: DataFrame) -> DataFrame:
+    """Turn ``path`` into ``key``: the safe key; empty if nothing is left of it, null if the reference must decide."""
+    path, slashed = F.col("path"), F.col("slashed")
+    ordinary = (F.octet_length(path) <= naming.MAX_BASE_BYTES) & path.rlike(_ORDINARY)
+    parts = F.split(slashed, "/")
+    for dropped in ("", ".", ".."):
+        parts = F.array_remove(parts, dropped)
+    clean = F.when(slashed.rlike(_DOTS), F.array_join(parts, "/")).otherwise(slashed)
+    frame = rows.withColumn("slashed", F.when(ordinary, F.translate(F.trim(path), "\\", "/")))
+    return frame.withColumn("key", clean).drop("slashed", "path")
 
 
-def base_name(archive_id: Column, description: Column) -> Column:
-    """The name of an archive before names are made unique, null if the reference must decide."""
-    key = safe_key(described_path(description))
-    return F.when(key == "", F.concat(F.lit(naming.UNDEFINED_PREFIX), archive_id)).otherwise(key)
+def with_names(archives: DataFrame) -> DataFrame:
+    """Add ``name`` to archives with ``override``: null where `complete_names` must still decide."""
+    key, override = F.col("key"), F.col("override")
+    undefined = F.concat(F.lit(naming.UNDEFINED_PREFIX), F.col("archive_id"))
+    # an override of which nothing is left does not count: the reference looks at the description then
+    name = F.when(key != "", key).when(override.isNull() & (key == ""), undefined)
+    return with_safe_key(with_path(archives)).withColumn("name", name).drop("key")
 
 
 @F.udf(returnType=StringType())
 def reference_name(archive_id: str, description: str, override: str | None) -> str:
     """`naming.base_name`, for the rows the expressions do not decide."""
     return naming.base_name(archive_id, description, override)
-
-
-def with_names(archives: DataFrame) -> DataFrame:
-    """Add ``name`` to archives with ``override``: null where `complete_names` must still decide."""
-    from_override = F.when(F.col("override").isNotNull(), F.nullif(safe_key(F.col("override")), F.lit("")))
-    name = F.when(F.col("override").isNotNull(), from_override).otherwise(
-        base_name(F.col("archive_id"), F.col("description"))
-    )
-    return archives.withColumn("name", name)
 
 
 def complete_names(archives: DataFrame) -> tuple[DataFrame, DataFrame]:

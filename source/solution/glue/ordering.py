@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -61,12 +61,20 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """Consecutive units that are asked for together."""
+    """Consecutive units that are asked for together, put together so that each is worth a file."""
 
     number: int
-    units: tuple[int, ...]
-    archives: int
-    size: int
+    units: tuple[Unit, ...]
+
+    @property
+    def archives(self) -> int:
+        """Archives in it."""
+        return sum(unit.archives for unit in self.units)
+
+    @property
+    def size(self) -> int:
+        """Bytes in it."""
+        return sum(unit.size for unit in self.units)
 
 
 def unit_rows(archives: DataFrame, limits: Limits, buckets: int) -> DataFrame:
@@ -92,21 +100,35 @@ def unit_rows(archives: DataFrame, limits: Limits, buckets: int) -> DataFrame:
     ).select("first_key", "archives", "size")
 
 
-def pack(units: Sequence[Unit], limits: Limits) -> list[Partition]:
-    """Put units, in order, into as few partitions as the limits allow."""
+def pack(units: Iterable[Unit], limits: Limits) -> list[Partition]:
+    """Put units, in order, into as few partitions as the limits allow, and within one into as few files."""
     partitions: list[Partition] = []
-    chosen: list[int] = []
-    archives = size = 0
-    for index, unit in enumerate(units):
-        full = archives + unit.archives > limits.partition_archives or size + unit.size > limits.partition_bytes
-        if chosen and full:
-            partitions.append(Partition(number=len(partitions), units=tuple(chosen), archives=archives, size=size))
-            chosen, archives, size = [], 0, 0
-        chosen.append(index)
-        archives, size = archives + unit.archives, size + unit.size
-    if chosen:
-        partitions.append(Partition(number=len(partitions), units=tuple(chosen), archives=archives, size=size))
+    for members in _grouped(units, limits.partition_archives, limits.partition_bytes):
+        files = tuple(_joined(group) for group in _grouped(members, limits.file_archives))
+        partitions.append(Partition(number=len(partitions), units=files))
     return partitions
+
+
+def _grouped(units: Iterable[Unit], most_archives: int, most_bytes: float = math.inf) -> Iterator[list[Unit]]:
+    """Neighbours together as long as they keep within the limits; one that exceeds them stays alone."""
+    group: list[Unit] = []
+    archives = size = 0
+    for unit in units:
+        archives, size = archives + unit.archives, size + unit.size
+        if group and (archives > most_archives or size > most_bytes):
+            yield group
+            group, archives, size = [], unit.archives, unit.size
+        group.append(unit)
+    if group:
+        yield group
+
+
+def _joined(group: Sequence[Unit]) -> Unit:
+    return Unit(
+        first_key=group[0].first_key,
+        archives=sum(unit.archives for unit in group),
+        size=sum(unit.size for unit in group),
+    )
 
 
 def unit_of(key: Column, first_keys: Sequence[int]) -> Column:

@@ -46,22 +46,23 @@ def read(spark: SparkSession, storage: Storage, files: list[StoredFile]) -> Data
     return reading.union_all(frames) if frames else None
 
 
+def checked(lines: DataFrame) -> DataFrame:
+    """Lines with the ``reason`` why one cannot be used, null for a good one."""
+    # a null key means that only the reference knows it; such a name has at least one odd character left
+    keyed = names.with_safe_key(lines.withColumn("path", F.coalesce("override", F.lit(""))))
+    reason = F.when(~F.coalesce("archive_id", F.lit("")).rlike(_ID), MALFORMED).when(F.col("key") == "", NAMELESS)
+    return keyed.withColumn("reason", reason).drop("key")
+
+
 def good(lines: DataFrame) -> DataFrame:
     """One usable name for each archive id."""
-    usable = lines.filter(_problem_of_line().isNull())
+    usable = checked(lines).filter("reason is null")
     return usable.groupBy("archive_id").agg(F.min("override").alias("override"))
-
-
-def _problem_of_line() -> F.Column:  # type: ignore[name-defined]
-    # null from safe_key means that only the reference knows; such a name has at least one odd character left
-    return F.when(~F.coalesce(F.col("archive_id"), F.lit("")).rlike(_ID), MALFORMED).when(
-        names.safe_key(F.coalesce(F.col("override"), F.lit(""))) == "", NAMELESS
-    )
 
 
 def problems(lines: DataFrame, archives: DataFrame, taken: DataFrame) -> DataFrame:
     """What to report: ``archive_id``, ``override``, ``reason``; ``taken`` has the ids whose override got a suffix."""
-    bad = lines.withColumn("reason", _problem_of_line())
+    bad = checked(lines)
     fine = bad.filter("reason is null").drop("reason").distinct()
     first = Window.partitionBy("archive_id").orderBy("override")
     ranked = fine.withColumn("place", F.row_number().over(first))

@@ -115,78 +115,69 @@ def read_lines(spark: SparkSession, files: Sequence[StoredFile]) -> DataFrame:
     )
 
 
-def _inner(raw: Column) -> Column:
-    return raw.substr(F.lit(2), F.length(raw) - 2)
-
-
-def _is_glacier_quoting(inner: Column) -> Column:
-    return ~F.regexp_replace(inner, r'\\["\\]', "").rlike(r'["\\]')
-
-
-def _is_rfc_quoting(inner: Column) -> Column:
-    return ~F.replace(inner, F.lit('""'), F.lit("")).contains('"')
-
-
-def _is_bare_backslash_quoting(inner: Column) -> Column:
-    return ~inner.rlike(r'(?<!\\)"')
-
-
-def _is_quoting(inner: Column) -> Column:
-    return _is_glacier_quoting(inner) | _is_rfc_quoting(inner) | _is_bare_backslash_quoting(inner)
-
-
-def _is_quoted(raw: Column) -> Column:
-    return raw.startswith('"') & raw.endswith('"') & (F.length(raw) >= 2)
-
-
-def is_whole_description(raw: Column) -> Column:
-    """Whether the text of the description's column is one well-formed field, with its quotes."""
-    quoted = _is_quoted(raw) & _is_quoting(_inner(raw))
-    return F.when(raw.startswith('"'), quoted).otherwise(~raw.rlike('[",]'))
-
-
-def unquote(raw: Column) -> Column:
-    """The description itself from its column's text; one that follows no rule is taken as it stands."""
-    inner = _inner(raw)
-    unescaped = (
-        F.when(~inner.rlike(r'["\\]'), inner)
-        .when(_is_glacier_quoting(inner), F.regexp_replace(inner, r'\\(["\\])', "$1"))
-        .when(_is_rfc_quoting(inner), F.replace(inner, F.lit('""'), F.lit('"')))
-        .otherwise(F.replace(inner, F.lit('\\"'), F.lit('"')))
+def _quoting(inner: Column) -> Column:
+    r"""How the quotes within quotes are written; null if by no rule. Bare is ``\"`` and no other escape."""
+    return (
+        F.when(~inner.contains('"') & ~inner.contains("\\"), "none")
+        .when(~F.regexp_replace(inner, r'\\["\\]', "").rlike(r'["\\]'), "glacier")
+        .when(~F.replace(inner, F.lit('""'), F.lit("")).contains('"'), "rfc")
+        .when(~inner.rlike(r'(?<!\\)"'), "bare")
     )
-    return F.when(_is_quoted(raw), unescaped).otherwise(raw)
+
+
+def _with_values(lines: DataFrame, layout: Layout) -> DataFrame:
+    """Add ``values``, ``raw`` (the description's column), ``inner`` and ``quoting``; null where there is no record."""
+    line, values, raw = (F.col(name) for name in ("line", "values", "raw"))
+    marked = F.when(
+        (F.length(line) <= _MAX_RECORD) & ~line.startswith(_MARK),
+        F.regexp_replace(line, layout.pattern, layout.rewrite),
+    )
+    is_quoted = raw.startswith('"') & raw.endswith('"') & (F.length(raw) >= 2)
+    steps = (
+        ("marked", marked),
+        ("values", F.when(F.col("marked").startswith(_MARK), F.split("marked", _MARK, 6))),
+        ("raw", values[5]),
+        ("inner", F.when(is_quoted, raw.substr(F.lit(2), F.length(raw) - 2))),
+        ("quoting", _quoting(F.col("inner"))),
+    )
+    frame = lines
+    for name, column in steps:
+        frame = frame.withColumn(name, column)
+    return frame.drop("marked")
+
+
+def _read_values(condition: Column) -> list[Column]:
+    values, inner, quoting = F.col("values"), F.col("inner"), F.col("quoting")
+    # a description that follows no rule is taken as it stands
+    description = (
+        F.when(inner.isNull(), F.col("raw"))
+        .when(quoting == "glacier", F.regexp_replace(inner, r'\\(["\\])', "$1"))
+        .when(quoting == "rfc", F.replace(inner, F.lit('""'), F.lit('"')))
+        .when(quoting == "bare", F.replace(inner, F.lit('\\"'), F.lit('"')))
+        .otherwise(inner)
+    )
+    columns = {
+        "archive_id": values[1],
+        "description": description,
+        "creation_date": values[2],
+        "size": values[3],
+        "tree_hash": F.lower(values[4]),
+    }
+    return [F.when(condition, column).alias(name) for name, column in columns.items()]
 
 
 def split_records(lines: DataFrame, layout: Layout) -> DataFrame:
     """Each line gets the five values of its record; lines that are not a whole record keep ``fragment`` instead."""
-    marked = F.when(
-        (F.length("line") <= _MAX_RECORD) & ~F.col("line").startswith(_MARK),
-        F.regexp_replace("line", layout.pattern, layout.rewrite),
-    )
-    values = lines.withColumn("values", F.split(marked, _MARK, 6))
-    raw = F.col("values")[5]
-    whole = (F.size("values") == 6) & (F.col("values")[0] == "") & is_whole_description(raw)
-    flagged = values.withColumn("whole", F.coalesce(whole, F.lit(False)))
+    raw = F.col("raw")
+    whole = F.col("quoting").isNotNull() | (~raw.startswith('"') & ~raw.contains(",") & ~raw.contains('"'))
+    flagged = _with_values(lines, layout).withColumn("whole", F.coalesce(whole, F.lit(False)))
     return flagged.select(
-        *_values(F.col("values"), F.col("whole")),
+        *_read_values(F.col("whole")),
         *(F.when(~F.col("whole"), F.col(name)).alias(alias) for name, alias in _PLACE),
     )
 
 
 _PLACE: Final = (("line", "fragment"), ("file", "file"), ("block", "block"), ("position", "position"))
-
-
-def _values(values: Column, condition: Column) -> list[Column]:
-    return [
-        F.when(condition, column).alias(name)
-        for name, column in (
-            ("archive_id", values[1]),
-            ("description", unquote(values[5])),
-            ("creation_date", values[2]),
-            ("size", values[3]),
-            ("tree_hash", F.lower(values[4])),
-        )
-    ]
 
 
 def join_fragments(fragments: DataFrame, layout: Layout) -> DataFrame:
@@ -196,7 +187,7 @@ def join_fragments(fragments: DataFrame, layout: Layout) -> DataFrame:
     """
     line = F.col("fragment")
     rest = F.regexp_replace(line, layout.head, "")
-    opens = line.rlike(layout.head) & _is_quoting(rest)
+    opens = line.rlike(layout.head) & _quoting(rest).isNotNull()
     place = F.struct("block", "position")
     marked = fragments.select(
         "file",
@@ -224,15 +215,9 @@ def is_noise(line: Column, layout: Layout) -> Column:
 
 def reread(joined: DataFrame, layout: Layout) -> DataFrame:
     """Read joined lines as records, leniently: what has all strict columns is kept, however odd its description."""
-    marked = F.when(~F.col("line").startswith(_MARK), F.regexp_replace("line", layout.pattern, layout.rewrite))
-    values = joined.filter(~is_noise(F.col("line"), layout)).withColumn("values", F.split(marked, _MARK, 6))
-    known = (F.size("values") == 6) & (F.col("values")[0] == "")
-    flagged = values.withColumn("known", F.coalesce(known, F.lit(False)))
-    return flagged.select(
-        *_values(F.col("values"), F.col("known")),
-        F.when(~F.col("known"), F.col("line")).alias("unreadable"),
-        "file",
-    )
+    records = _with_values(joined.filter(~is_noise(F.col("line"), layout)), layout)
+    known = F.col("values").isNotNull()
+    return records.select(*_read_values(known), F.when(~known, F.col("line")).alias("unreadable"), "file")
 
 
 def union_all(frames: Sequence[DataFrame]) -> DataFrame:

@@ -67,7 +67,7 @@ def _place(uri: str) -> tuple[int, int, int]:
 def publish_units(storage: Storage, staging: str, output_uri: str, partitions: Sequence[ordering.Partition]) -> None:
     """Move the files of each unit to their partition, their names in the order of their rows."""
     files = sorted((place, file.uri) for file in storage.list_files(staging) if (place := _place(file.uri))[0] >= 0)
-    partition_of = {unit: partition.number for partition in partitions for unit in partition.units}
+    partition_of = [partition.number for partition in partitions for _ in partition.units]
     moves = []
     count = dict.fromkeys((partition.number for partition in partitions), 0)
     for (unit, _, _), uri in files:
