@@ -5,7 +5,8 @@ table                     key                                what
 ========================  =================================  ==========================================
 GlacierObjectRetrieval    pk=run, sk=meta                    the run
 GlacierObjectRetrieval    pk=run|archive id, sk=meta         the archive: every write is a change of state
-GlacierObjectRetrieval    pk=run|archive id, sk=progress     how many parts are stored
+GlacierObjectRetrieval    pk=run|archive id, sk=progress:…   how many parts of one upload are stored
+GlacierObjectRetrieval    pk=run|archive id, sk=problem      why the latest attempt at it went wrong
 GlacierObjectRetrieval    pk=run|archive id, sk=p:00001      a stored part
 MetricTable               pk=run                             counters ``{metric}_count``, ``{metric}_bytes``
 MetricTable               pk=run|seen|slot                   which stream records are counted already
@@ -25,6 +26,7 @@ PK: Final = "pk"
 SK: Final = "sk"
 META: Final = "meta"
 PROGRESS: Final = "progress"
+PROBLEM: Final = "problem"
 PART_PREFIX: Final = "p:"
 SEPARATOR: Final = "|"
 
@@ -43,6 +45,11 @@ def split_archive_pk(pk: str) -> tuple[str, str] | None:
 def part_sk(part: int) -> str:
     """Sort key of a part, counted from 1; five digits hold S3's 10,000 and keep them in order."""
     return f"{PART_PREFIX}{part:05d}"
+
+
+def progress_sk(upload_id: str) -> str:
+    """Sort key of the part counter of one multipart upload; a later upload of the archive counts from zero."""
+    return f"{PROGRESS}:{upload_id}"
 
 
 class Run(StrEnum):
@@ -100,18 +107,26 @@ class ArchiveItem(StrEnum):
 
 
 class PartItem(StrEnum):
-    """Attributes of a part."""
+    """Attributes of a part; one of an earlier upload does not count for the present one."""
 
+    UPLOAD_ID = "upload_id"
     ETAG = "etag"
     CHECKSUM = "checksum_sha_256"
     TREE_CHECKSUM = "tree_checksum"
 
 
 class ProgressItem(StrEnum):
-    """Attributes of the part counter."""
+    """Attributes of the part counter: parts counted as stored, and parts found stored already."""
 
     PARTS_DONE = "parts_done"
-    RECOUNT = "recount"
+    REPLAYS = "replays"
+
+
+class ProblemItem(StrEnum):
+    """Attributes of the latest problem with an archive."""
+
+    PROBLEM = "problem"
+    NOTED_AT = "noted_at"
 
 
 class FacilitatorItem(StrEnum):
@@ -141,6 +156,21 @@ def bytes_attribute(metric: Metric) -> str:
 def seen_pk(run: str, slot: int) -> str:
     """Helper record that remembers which stream records of one time slot are counted."""
     return f"{run}{SEPARATOR}seen{SEPARATOR}{slot}"
+
+
+class SeenItem(StrEnum):
+    """Attributes of a time slot's memory: a set of ids of stream records, and how often it was written."""
+
+    IDS = "ids"
+    VERSION = "version"
+
+
+class PulseItem(StrEnum):
+    """Attributes of a pulse: the execution that saw the counters move, what they were, and when."""
+
+    EXECUTION_NAME = "execution_name"
+    COUNTERS = "counters"
+    MOVED_AT = "moved_at"
 
 
 def pulse_pk(run: str) -> str:

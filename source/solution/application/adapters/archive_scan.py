@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from solution.application.adapters.archive_items import archive_key
+from solution.application.adapters.dynamodb import Statement, text, write_many
 from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanPage
-from solution.contract.tables import META, PK, SEPARATOR, SK, ArchiveItem, archive_pk, split_archive_pk
+from solution.contract.tables import META, PK, SEPARATOR, SK, ArchiveItem, split_archive_pk
 from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ _FORGOTTEN: Final = (
     ArchiveItem.FAILURE,
 )
 """What belonged to the attempt that is over; see ``use_cases.stop_archives`` for the upload."""
-
-CONCURRENT_STOPS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,48 +91,45 @@ class DynamoArchiveScan:
 
 
 def _row(item: dict[str, Any]) -> ArchiveRow:
-    def text(name: str) -> str:
+    def value(name: str) -> str:
         return str(item.get(name, {}).get("S", ""))
 
-    parts = split_archive_pk(text(PK))
+    parts = split_archive_pk(value(PK))
     return ArchiveRow(
         archive_id=parts[1] if parts else "",
-        status=text(ArchiveItem.STATUS),
-        file_name=text(ArchiveItem.FILE_NAME),
+        status=value(ArchiveItem.STATUS),
+        file_name=value(ArchiveItem.FILE_NAME),
         size=int(item.get(ArchiveItem.SIZE, {}).get("N", 0)),
-        tree_hash=text(ArchiveItem.TREE_HASH),
-        checksum=text(ArchiveItem.CHECKSUM),
-        storage_class=text(ArchiveItem.STORAGE_CLASS),
-        failure=text(ArchiveItem.FAILURE),
-        creation_date=text(ArchiveItem.CREATION_DATE),
-        downloaded_at=text(ArchiveItem.DOWNLOADED_AT),
+        tree_hash=value(ArchiveItem.TREE_HASH),
+        checksum=value(ArchiveItem.CHECKSUM),
+        storage_class=value(ArchiveItem.STORAGE_CLASS),
+        failure=value(ArchiveItem.FAILURE),
+        creation_date=value(ArchiveItem.CREATION_DATE),
+        downloaded_at=value(ArchiveItem.DOWNLOADED_AT),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoArchiveStops:
-    """`solution.application.ports.archive_scan.ArchiveStops`: one conditional update per archive, many at once."""
+    """`solution.application.ports.archive_scan.ArchiveStops`: conditional statements, in batches."""
 
     client: DynamoDBClient
     table: str
 
     def stop(self, run: str, archive_ids: Sequence[str]) -> int:
-        """Updates cost the same alone as in a batch, and alone each has its own condition."""
-        with ThreadPoolExecutor(max_workers=CONCURRENT_STOPS) as pool:
-            return sum(pool.map(lambda archive_id: self._stop_one(run, archive_id), archive_ids))
-
-    def _stop_one(self, run: str, archive_id: str) -> bool:
+        """One statement per archive."""
         allowed = sorted(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
-        sources = {f":from{i}": {"S": str(status)} for i, status in enumerate(allowed)}
-        try:
-            self.client.update_item(
-                TableName=self.table,
-                Key={PK: {"S": archive_pk(run, archive_id)}, SK: {"S": META}},
-                UpdateExpression="SET #status = :stopped REMOVE " + ", ".join(f"#{name}" for name in _FORGOTTEN),
-                ConditionExpression=f"#status IN ({', '.join(sources)})",
-                ExpressionAttributeNames={f"#{name}": str(name) for name in (ArchiveItem.STATUS, *_FORGOTTEN)},
-                ExpressionAttributeValues={":stopped": {"S": str(ArchiveStatus.STOPPED)}, **sources},
+        removals = " ".join(f'REMOVE "{name}"' for name in _FORGOTTEN)
+        states = " OR ".join([f'"{ArchiveItem.STATUS}"=?'] * len(allowed))
+        partiql = (
+            f'UPDATE "{self.table}" SET "{ArchiveItem.STATUS}"=? {removals} '  # noqa: S608 - names of our own, values as parameters
+            f'WHERE "{PK}"=? AND "{SK}"=? AND ({states})'
+        )
+        statements = [
+            Statement(
+                partiql=partiql,
+                parameters=[text(ArchiveStatus.STOPPED), *archive_key(run, archive_id).values(), *map(text, allowed)],
             )
-        except self.client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+            for archive_id in archive_ids
+        ]
+        return sum(write_many(self.client, statements))

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from solution import USER_AGENT_EXTRA
+from solution.application.adapters.streaming import stream_bodies
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,6 +70,12 @@ def sns() -> SNSClient:
 def s3() -> S3Client:
     """S3, for all but streamed bodies."""
     return boto3.client("s3", config=SHARED)
+
+
+@functools.cache
+def streaming_s3() -> S3Client:
+    """S3, for bodies that are sent as they come and cannot be read twice."""
+    return stream_bodies(boto3.client("s3", config=ONCE))
 
 
 @functools.cache

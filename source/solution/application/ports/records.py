@@ -159,8 +159,16 @@ class TransferRecords(Protocol):
         """``staged`` → ``downloaded``; returns the status after, None when there is no record."""
         ...
 
-    def fail(self, run: str, archive_id: str, *, reason: str, job_id: str | None = None) -> ArchiveStatus | None:
-        """Any unfinished state → ``failed``; returns the status after, None when there is no record.
+    def fail(
+        self,
+        run: str,
+        archive_id: str,
+        *,
+        reason: str,
+        only: frozenset[ArchiveStatus] = FAIL_FROM,
+        job_id: str | None = None,
+    ) -> ArchiveStatus | None:
+        """Any unfinished state, or ``only`` some of them, → ``failed``; returns the status after, None for no record.
 
         With ``job_id``, only while that is the archive's job or it has none yet.
         """

@@ -134,7 +134,7 @@ def send_stats() -> SendStats:
         endpoint=own.anonymized_stats_endpoint,
         version=own.solution_version,
         region=os.environ.get("AWS_REGION", ""),
-        counters=DynamoCounters(client=clients.dynamodb(), table=own.metric_table_name),
+        counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
         stats=HttpStats(),
         clock=clock(),
         random_id=lambda: str(uuid.uuid4()),
@@ -156,7 +156,7 @@ def report_run() -> ReportRun:
     own = settings(s.RunReportSettings)
     return ReportRun(
         records=DynamoRunRecords(client=clients.dynamodb(), table=own.retrieval_table_name),
-        counters=DynamoCounters(client=clients.dynamodb(), table=own.metric_table_name),
+        counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
         files=S3InventoryFiles(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
         clock=clock(),
         inventory_bucket=own.inventory_bucket_name,

@@ -1,0 +1,110 @@
+"""S3 Glacier's jobs on boto3."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import HTTPClientError, IncompleteReadError
+from urllib3.exceptions import HTTPError
+
+from solution.application.adapters.errors import translated
+from solution.application.ports.glacier import JobOutput, JobState
+from solution.domain.errors import JobExpired, JobRefused, ShortRead, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.response import StreamingBody
+    from mypy_boto3_glacier import GlacierClient
+
+    from solution.domain.archive import Tier
+
+_REFUSALS = {
+    "ResourceNotFoundException": JobRefused,
+    "InvalidParameterValueException": JobRefused,
+    "MissingParameterValueException": JobRefused,
+}
+_GONE = {"ResourceNotFoundException": JobExpired, "InvalidParameterValueException": TransientError}
+
+
+class BotoGlacierJobs:
+    """`solution.application.ports.glacier.GlacierJobs` on boto3; notifications go to the topic."""
+
+    def __init__(self, client: GlacierClient, *, topic_arn: str) -> None:
+        self._client = client
+        self._topic_arn = topic_arn
+
+    def request_archive(self, *, vault: str, archive_id: str, tier: Tier, run: str) -> str:
+        """One InitiateJob of type archive-retrieval."""
+        with translated(_REFUSALS):
+            answer = self._client.initiate_job(
+                vaultName=vault,
+                jobParameters={
+                    "Type": "archive-retrieval",
+                    "ArchiveId": archive_id,
+                    "Tier": tier.value,
+                    "Description": run,
+                    "SNSTopic": self._topic_arn,
+                },
+            )
+        return answer["jobId"]
+
+    def request_inventory(self, *, vault: str, run: str) -> str:
+        """One InitiateJob of type inventory-retrieval, CSV."""
+        with translated(_REFUSALS):
+            answer = self._client.initiate_job(
+                vaultName=vault,
+                jobParameters={
+                    "Type": "inventory-retrieval",
+                    "Format": "CSV",
+                    "Description": run,
+                    "SNSTopic": self._topic_arn,
+                },
+            )
+        return answer["jobId"]
+
+    def describe(self, *, vault: str, job_id: str) -> JobState:
+        """One DescribeJob."""
+        with translated({"ResourceNotFoundException": JobExpired}):
+            answer = self._client.describe_job(vaultName=vault, jobId=job_id)
+        return JobState(
+            job_id=job_id,
+            completed=answer["Completed"],
+            succeeded=answer["StatusCode"] == "Succeeded",
+            status_message=answer.get("StatusMessage") or "",
+            inventory_size=answer.get("InventorySizeInBytes"),
+        )
+
+    @contextmanager
+    def open_output(
+        self, *, vault: str, job_id: str, first: int | None = None, last: int | None = None
+    ) -> Iterator[JobOutput]:
+        """One GetJobOutput; the connection is closed when the body was not read to its end."""
+        with translated(_GONE):
+            if first is None:
+                answer = self._client.get_job_output(vaultName=vault, jobId=job_id)
+            else:
+                answer = self._client.get_job_output(vaultName=vault, jobId=job_id, range=f"bytes={first}-{last}")
+        body = answer["body"]
+        try:
+            yield JobOutput(
+                body=_Source(body),
+                length=int(answer["ResponseMetadata"]["HTTPHeaders"]["content-length"]),
+                tree_hash=answer.get("checksum"),
+            )
+        finally:
+            body.close()
+
+
+class _Source:
+    """A streaming body whose trouble is a `ShortRead`."""
+
+    def __init__(self, body: StreamingBody) -> None:
+        self._body = body
+
+    def read(self, amt: int = -1, /) -> bytes:
+        try:
+            return self._body.read(None if amt < 0 else amt)
+        except (IncompleteReadError, HTTPClientError, HTTPError, OSError) as error:
+            raise ShortRead(f"the job's output broke off: {error}") from error

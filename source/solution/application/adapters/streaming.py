@@ -1,0 +1,91 @@
+"""Bodies that are sent to S3 as they come, with their checksum in a trailer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from solution.domain.errors import TransferError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.awsrequest import AWSRequest
+    from mypy_boto3_s3 import S3Client
+
+    from solution.application.ports.objects import HashedBody
+
+_TRAILER = "x-amz-checksum-sha256"
+_BODY = "solution_hashed_body"
+
+
+def stream_bodies(client: S3Client) -> S3Client:
+    """Teach a client to send `HashedBody` bodies as they come, with their SHA-256 in a trailer.
+
+    botocore streams with a trailer over https by itself, but hashes on its own, which would be the third time for each
+    byte; over plain http it reads the body first and signs its hash. Here both are told to use the trailer, and the
+    trailer is taken from the body. The bytes are signed by neither; over https TLS protects them, and in any case S3
+    compares the checksum ("Checking object integrity in Amazon S3", trailing checksums).
+    """
+    for operation in ("PutObject", "UploadPart"):
+        client.meta.events.register(f"before-call.s3.{operation}", _announce_trailer)
+        client.meta.events.register_first(f"request-created.s3.{operation}", _send_as_it_comes)
+    return client
+
+
+def _announce_trailer(params: dict[str, Any], **_: Any) -> None:
+    if isinstance(params["body"], StreamedBody):
+        params["context"]["checksum"]["request_algorithm"]["in"] = "trailer"
+        params["context"][_BODY] = params["body"]
+
+
+def _send_as_it_comes(request: AWSRequest, **_: Any) -> None:
+    stream = request.context.get(_BODY)
+    if stream is not None:
+        request.data = _AwsChunked(stream)
+
+
+class StreamedBody:
+    """What botocore gets as a body: it is never read by botocore, only carried to `_AwsChunked`."""
+
+    def __init__(self, body: HashedBody) -> None:
+        self.body = body
+        self.failure: Exception | None = None
+
+    def read(self, amt: int = -1, /) -> bytes:
+        raise NotImplementedError(f"{self!r} is sent in blocks; the client was not prepared by stream_bodies ({amt})")
+
+
+class _AwsChunked:
+    """The body in S3's ``aws-chunked`` encoding, one chunk per block, then the trailer.
+
+    An iterable and not a file: files are read in pieces of 16 KiB on the way to the socket.
+    """
+
+    def __init__(self, stream: StreamedBody) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        body = self._stream.body
+        try:
+            for block in body.blocks():
+                yield b"%x\r\n%b\r\n" % (len(block), block)
+        except TransferError as error:
+            self._stream.failure = error
+            raise
+        yield b"0\r\n%b:%b\r\n\r\n" % (_TRAILER.encode(), body.checksum().encode())
+
+
+class body_errors:  # noqa: N801 - used as a statement
+    """Let what a body raised come out as it is, whatever became of it inside the HTTP client."""
+
+    def __init__(self, stream: StreamedBody) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._stream.failure is not None and isinstance(error, TransientError | ClientError | HTTPClientError):
+            raise self._stream.failure from error

@@ -1,0 +1,109 @@
+"""Asking Glacier for many archives at once, at a steady pace, until all are asked for or time runs out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solution.application.ports.records import Outcome
+from solution.domain.errors import JobRefused, Throttled, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from solution.application.ports.clock import Clock, Deadline
+    from solution.application.ports.glacier import GlacierJobs
+    from solution.application.use_cases.backoff import FullJitter, TokenBucket
+    from solution.domain.archive import Tier
+
+_log = logging.getLogger(__name__)
+
+SETTLE_EVERY = 25
+"""Outcomes are written down in groups of this size: what one DynamoDB batch of statements holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An archive to ask for."""
+
+    archive_id: str
+    vault: str
+    tier: Tier
+
+
+class JobAsker:
+    """Asks concurrently, never faster than the token bucket allows."""
+
+    def __init__(
+        self, *, glacier: GlacierJobs, clock: Clock, bucket: TokenBucket, jitter: FullJitter, workers: int = 24
+    ) -> None:
+        """``workers`` calls at a time: at some 200 ms each, enough for 100 per second."""
+        self._glacier = glacier
+        self._clock = clock
+        self._bucket = bucket
+        self._jitter = jitter
+        self._workers = workers
+
+    def ask(
+        self,
+        run: str,
+        wishes: Sequence[Wish],
+        *,
+        deadline: Deadline,
+        settle: Callable[[list[Outcome]], None],
+    ) -> None:
+        """Ask for each wish and hand over the outcomes, in groups, as they come.
+
+        A refusal is an outcome. Throttling and passing trouble are waited out while the deadline allows; what remains
+        is raised after every outcome has been handed over, so that asking again asks only for the rest.
+        """
+        if not wishes:
+            return
+        stop = threading.Event()
+        settled: list[Outcome] = []
+        first_error: BaseException | None = None
+        with ThreadPoolExecutor(max_workers=min(self._workers, len(wishes))) as pool:
+            futures = [pool.submit(self._ask_one, run, wish, deadline, stop) for wish in wishes]
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is not None:
+                    first_error = first_error or error
+                    stop.set()
+                    continue
+                outcome = future.result()
+                if outcome is not None:
+                    settled.append(outcome)
+                if len(settled) == SETTLE_EVERY:
+                    try:
+                        settle(settled)
+                    except BaseException:
+                        stop.set()
+                        raise
+                    settled = []
+        if settled:
+            settle(settled)
+        if first_error is not None:
+            raise first_error
+
+    def _ask_one(self, run: str, wish: Wish, deadline: Deadline, stop: threading.Event) -> Outcome | None:
+        attempt = 0
+        while not stop.is_set():
+            self._bucket.take()
+            try:
+                job_id = self._glacier.request_archive(
+                    vault=wish.vault, archive_id=wish.archive_id, tier=wish.tier, run=run
+                )
+            except JobRefused as error:
+                return Outcome(archive_id=wish.archive_id, failure=f"Glacier refused to retrieve the archive: {error}")
+            except TransientError as error:
+                delay = self._jitter.delay(attempt)
+                attempt += 1
+                if deadline.remaining() <= delay:
+                    raise Throttled(f"no time left after {attempt} attempts to ask for an archive: {error}") from error
+                self._clock.sleep(delay)
+            else:
+                return Outcome(archive_id=wish.archive_id, job_id=job_id)
+        return None

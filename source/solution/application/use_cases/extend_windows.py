@@ -1,0 +1,94 @@
+"""Ask again for staged archives whose download window is about to close."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solution.application.use_cases.asking import Wish
+from solution.domain.pacing import needs_extension
+from solution.domain.status import ArchiveStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from solution.application.ports.clock import Clock, Deadline
+    from solution.application.ports.records import ArchiveRecord, Outcome, TransferRecords
+    from solution.application.use_cases.asking import JobAsker
+    from solution.contract.messages import WorkBatch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """Archives whose open window is being extended, and archives asked for anew because it had closed."""
+
+    extended: int
+    requested_again: int
+
+
+class ExtendWindows:
+    """A new job on a staged archive costs nothing and moves its window; a closed window needs a new retrieval.
+
+    The rule that starts this ticks more often than a job takes, so what has been asked for is remembered and left
+    alone until the answer is long overdue.
+    """
+
+    _OVERDUE_THRESHOLDS = 3
+
+    def __init__(self, *, records: TransferRecords, asker: JobAsker, clock: Clock, threshold: timedelta) -> None:
+        """Windows with less than ``threshold`` left are extended."""
+        self._records = records
+        self._asker = asker
+        self._clock = clock
+        self._threshold = threshold
+
+    def __call__(self, batch: WorkBatch, deadline: Deadline) -> Extended:
+        """Raises `Throttled` when Glacier still throttles at the deadline; what was asked for is remembered by then."""
+        run = batch.workflow_run
+        now = self._clock.now()
+        due = {
+            archive_id: record
+            for archive_id, record in self._records.load_many(run, batch.archive_ids).items()
+            if self._is_due(record, now)
+        }
+        counts = {True: 0, False: 0}
+
+        def settle(outcomes: list[Outcome]) -> None:
+            for outcome in outcomes:
+                record = due[outcome.archive_id]
+                is_open = record.window_end is not None and record.window_end > now
+                counts[is_open] += self._settle(record, outcome, is_open=is_open)
+
+        wishes = [
+            Wish(archive_id=archive_id, vault=record.vault_name, tier=batch.tier or record.tier)
+            for archive_id, record in due.items()
+        ]
+        self._asker.ask(run, wishes, deadline=deadline, settle=settle)
+        return Extended(extended=counts[True], requested_again=counts[False])
+
+    def _is_due(self, record: ArchiveRecord, now: datetime) -> bool:
+        if record.status is not ArchiveStatus.STAGED or record.job_id is None or record.window_end is None:
+            return False
+        if not needs_extension(end=record.window_end, now=now, threshold=self._threshold):
+            return False
+        asked = record.requested_at
+        pending = asked is not None and asked >= record.window_end - self._threshold
+        return not pending or asked is None or now - asked > self._OVERDUE_THRESHOLDS * self._threshold
+
+    def _settle(self, record: ArchiveRecord, outcome: Outcome, *, is_open: bool) -> bool:
+        run, archive_id, job_id = record.run, record.archive_id, record.job_id
+        if job_id is None:
+            return False
+        if outcome.job_id is None:
+            reason = outcome.failure or "Glacier gave neither a job nor a reason"
+            _log.warning("A download window cannot be extended", extra={"archive_id": archive_id, "reason": reason})
+            if not is_open:
+                self._records.fail(run, archive_id, reason=reason, job_id=job_id)
+            return False
+        now = self._clock.now()
+        if is_open:
+            return self._records.note_asked(run, archive_id, job_id=job_id, now=now)
+        return self._records.request_again(run, archive_id, expired_job=job_id, new_job=outcome.job_id, now=now)

@@ -1,0 +1,133 @@
+"""Ask Glacier for a batch of archives."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solution.application.ports.records import RECLAIM_FROM, ArchiveRecord, Outcome
+from solution.application.use_cases.asking import Wish
+from solution.domain.chunk_plan import MIB, plan_chunks
+from solution.domain.errors import InvalidInput
+from solution.domain.status import ArchiveStatus
+
+if TYPE_CHECKING:
+    from solution.application.ports.clock import Clock, Deadline
+    from solution.application.ports.records import TransferRecords
+    from solution.application.use_cases.asking import JobAsker
+    from solution.contract.messages import RetrievalBatch
+    from solution.domain.archive import Archive
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """How many archives of a batch were asked for, given up, and left alone because they had been asked for before."""
+
+    requested: int
+    failed: int
+    already: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    requested: int = 0
+    failed: int = 0
+
+
+class RequestArchives:
+    """The record comes first, then the job, then its id into the record: no job can exist without a record.
+
+    A record left in ``requesting`` by an attempt that died is asked for again, every other one is left alone; so a
+    repeated batch asks only for what was not asked.
+    """
+
+    def __init__(self, *, records: TransferRecords, asker: JobAsker, clock: Clock, chunk_size_mib: int) -> None:
+        """Archives are cut into chunks of ``chunk_size_mib``, larger where 10,000 would not suffice."""
+        self._records = records
+        self._asker = asker
+        self._clock = clock
+        self._chunk_size_mib = chunk_size_mib
+
+    def __call__(self, batch: RetrievalBatch, deadline: Deadline) -> Requested:
+        """Raises `Throttled` when Glacier still throttles at the deadline; all outcomes are written down by then."""
+        run = batch.workflow_run
+        archives = {archive.archive_id: archive for archive in batch.archives}
+        mine = self._claim(batch, archives)
+        tally = _Tally()
+
+        def settle(outcomes: list[Outcome]) -> None:
+            self._records.settle(run, outcomes, self._clock.now())
+            failures = [outcome for outcome in outcomes if outcome.failure is not None]
+            tally.failed += len(failures)
+            tally.requested += len(outcomes) - len(failures)
+            for outcome in failures:
+                _log.warning(
+                    "An archive cannot be retrieved",
+                    extra={"archive_id": outcome.archive_id, "reason": outcome.failure},
+                )
+
+        refused = [
+            Outcome(archive_id=archive_id, failure=reason)
+            for archive_id in mine
+            if (reason := _impossible(archives[archive_id]))
+        ]
+        if refused:
+            settle(refused)
+        hopeless = {outcome.archive_id for outcome in refused}
+        wishes = [
+            Wish(archive_id=archive_id, vault=batch.vault_name, tier=batch.tier)
+            for archive_id in archives
+            if archive_id in mine and archive_id not in hopeless
+        ]
+        try:
+            self._asker.ask(run, wishes, deadline=deadline, settle=settle)
+        finally:
+            _log.info(
+                "Archives asked for",
+                extra={"requested": tally.requested, "failed": tally.failed, "batch_size": len(archives)},
+            )
+        return Requested(requested=tally.requested, failed=tally.failed, already=len(archives) - len(mine))
+
+    def _claim(self, batch: RetrievalBatch, archives: dict[str, Archive]) -> set[str]:
+        run = batch.workflow_run
+        known = self._records.load_many(run, archives)
+        unknown = [self._record(batch, archive) for archive in archives.values() if archive.archive_id not in known]
+        again = [record for record in known.values() if record.status in RECLAIM_FROM]
+        mine = {record.archive_id for record in known.values() if record.status is ArchiveStatus.REQUESTING}
+        if unknown:
+            mine |= self._records.create(unknown)
+        for record in again:
+            if record.upload_id is not None:
+                self._records.forget_parts(run, record.archive_id)
+        if again:
+            mine |= self._records.reclaim([self._record(batch, archives[record.archive_id]) for record in again])
+        return mine
+
+    def _record(self, batch: RetrievalBatch, archive: Archive) -> ArchiveRecord:
+        if _impossible(archive):
+            chunk_size, count = self._chunk_size_mib * MIB, 1
+        else:
+            plan = plan_chunks(archive.size, self._chunk_size_mib)
+            chunk_size, count = plan.chunk_size, plan.count
+        return ArchiveRecord(
+            run=batch.workflow_run,
+            archive=archive,
+            status=ArchiveStatus.REQUESTING,
+            vault_name=batch.vault_name,
+            tier=batch.tier,
+            storage_class=batch.s3_storage_class,
+            chunk_size=chunk_size,
+            chunk_count=count,
+            requested_at=self._clock.now(),
+        )
+
+
+def _impossible(archive: Archive) -> str | None:
+    try:
+        plan_chunks(archive.size, 4096)
+    except InvalidInput as error:
+        return str(error)
+    return None

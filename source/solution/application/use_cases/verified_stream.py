@@ -1,0 +1,76 @@
+"""A body on its way from Glacier to S3: hashed as it passes, and broken off if it is not what was asked for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+from solution.domain.errors import ChecksumMismatch, ShortRead
+from solution.domain.tree_hash import MIB, TreeHasher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from solution.application.ports.glacier import JobOutput
+
+
+class VerifiedStream:
+    """`solution.application.ports.objects.HashedBody` over a job's output.
+
+    Every byte is hashed twice, for Glacier's tree hash and for S3's SHA-256, and one block of a MiB is held at a time.
+    The last block is handed over only when length and tree hash have been found right.
+    """
+
+    def __init__(self, output: JobOutput, *, length: int, tree_hash: str) -> None:
+        """Expect ``length`` bytes whose tree hash is ``tree_hash``, from an output that may know it too."""
+        self._output = output
+        self._length = length
+        self._expected = tree_hash
+        self._tree = TreeHasher()
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def length(self) -> int:
+        """Bytes in all."""
+        return self._length
+
+    @property
+    def tree_hash(self) -> str:
+        """Tree hash of the bytes that have passed, hexadecimal."""
+        return self._tree.hexdigest()
+
+    def checksum(self) -> str:
+        """SHA-256 of the bytes that have passed, base64."""
+        return base64.b64encode(self._sha256.digest()).decode()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes in blocks of a MiB. May be called again to carry on where an earlier reader stopped.
+
+        Raises `ShortRead` or `ChecksumMismatch` in place of the last block.
+        """
+        self._check_announcement()
+        while self._tree.size < self._length:
+            block = self._output.body.read(min(MIB, self._length - self._tree.size))
+            if not block:
+                raise ShortRead(f"the job's output ended after {self._tree.size} of {self._length} bytes")
+            self._tree.update(block)
+            self._sha256.update(block)
+            if self._tree.size == self._length and self.tree_hash != self._expected:
+                raise ChecksumMismatch(
+                    f"tree hash of the {self._length} bytes received is {self.tree_hash}, expected {self._expected}"
+                )
+            yield block
+
+    def drain(self) -> None:
+        """Read and hash what nobody wanted, so that the checksum is that of the whole."""
+        for _ in self.blocks():
+            pass
+
+    def _check_announcement(self) -> None:
+        if self._output.length != self._length:
+            raise ShortRead(f"the job's output is announced with {self._output.length} bytes, expected {self._length}")
+        if self._output.tree_hash is not None and self._output.tree_hash != self._expected:
+            raise ChecksumMismatch(
+                f"Glacier announces tree hash {self._output.tree_hash} for the output, expected {self._expected}"
+            )
