@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from solution.cli.failures import EnvironmentProblem
@@ -24,10 +25,18 @@ _RUNBOOK_SECONDS: Final = 900
 """Longest time a runbook may take; its script only checks and starts, which takes seconds."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRun:
+    """A run's id, and the orchestrator's execution that a runbook started for it."""
+
+    run: str
+    execution_arn: str
+
+
 def start_run(
     target: Target, document: str, parameters: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
-) -> str:
-    """Execute a runbook and return the id of the run it started.
+) -> StartedRun:
+    """Execute a runbook and return the run it started.
 
     Args:
         target: where the stack is deployed.
@@ -45,7 +54,7 @@ def start_run(
     )["AutomationExecutionId"]
     execution = _finished(target, execution_id, sleep)
     if execution["AutomationExecutionStatus"] == "Success":
-        return _run_of(execution, parameters)
+        return _run_of(execution)
     if execution["AutomationExecutionStatus"] == "Failed":
         raise NotPossible(reason(execution.get("FailureMessage", "the runbook failed and gave no reason")))
     raise EnvironmentProblem(
@@ -69,16 +78,15 @@ def _finished(target: Target, execution_id: str, sleep: Callable[[float], None])
     )
 
 
-def _run_of(execution: AutomationExecutionTypeDef, parameters: Mapping[str, str]) -> str:
-    for name, values in execution.get("Outputs", {}).items():
-        if name.rpartition(".")[2] in ("WorkflowRun", "workflow_run") and values:
-            return values[0]
-    if parameters.get("WorkflowRun"):
-        return parameters["WorkflowRun"]
-    raise EnvironmentProblem(
-        f"automation {execution['AutomationExecutionId']} succeeded but does not name its run: "
-        "look at its outputs in the Systems Manager console"
-    )
+def _run_of(execution: AutomationExecutionTypeDef) -> StartedRun:
+    outputs = {name.rpartition(".")[2]: values[0] for name, values in execution.get("Outputs", {}).items() if values}
+    try:
+        return StartedRun(run=outputs["WorkflowRun"], execution_arn=outputs["ExecutionArn"])
+    except KeyError as error:
+        raise EnvironmentProblem(
+            f"automation {execution['AutomationExecutionId']} succeeded but has no output {error}: "
+            "look at it in the Systems Manager console"
+        ) from error
 
 
 def reason(message: str) -> str:

@@ -78,9 +78,9 @@ def launch(
             "AcknowledgeAdditionalCostForCrossRegionTransfer": "YES" if accept_cross_region_cost else "NO",
         },
     )
-    announce(started, as_json=as_json and not watch)
+    announce(started.run, as_json=as_json and not watch)
     if watch:
-        follow(target, started, as_json=as_json)
+        follow(target, started.run, as_json=as_json, execution_arn=started.execution_arn)
 
 
 def announce(run: str, *, as_json: bool) -> None:

@@ -39,6 +39,6 @@ def resume(
             "AcknowledgeAdditionalCostForCrossRegionTransfer": "YES" if accept_cross_region_cost else "NO",
         },
     )
-    announce(started, as_json=as_json and not watch)
+    announce(started.run, as_json=as_json and not watch)
     if watch:
-        follow(target, started, as_json=as_json)
+        follow(target, started.run, as_json=as_json, execution_arn=started.execution_arn)

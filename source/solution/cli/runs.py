@@ -97,19 +97,27 @@ class RunState:
         }
 
 
-def read_run(target: Target, run: str) -> RunState:
+def read_run(target: Target, run: str, *, execution_arn: str = "") -> RunState:
     """Look at a run.
+
+    Args:
+        target: where the stack is deployed.
+        run: its id.
+        execution_arn: the orchestrator's execution that was just started for it; a new run has no record for a
+            moment, a resumed one that of its last attempt. Empty: the record says which.
 
     Raises:
         InvalidInput: the stack knows no such run.
     """
     record = _run_record(target, run)
-    execution = _execution(target, record)
+    if not record and not execution_arn:
+        raise InvalidInput(f"run {run!r} is not known to this stack: check the id, the region and the account")
+    execution = _execution(target, execution_arn or record.get(tables.Run.EXECUTION_ARN, ""))
     counters = _counters(target, run)
     recorded = tables.RunStatus(record.get(tables.Run.STATUS, tables.RunStatus.RUNNING))
     ended = execution.status not in _EXECUTION_RUNNING if execution else recorded is not tables.RunStatus.RUNNING
     broken = ended and execution is not None and execution.status != "SUCCEEDED"
-    outcome = tables.RunStatus.FAILED if broken else recorded
+    outcome = tables.RunStatus.FAILED if broken else recorded if ended else tables.RunStatus.RUNNING
     return RunState(
         run=run,
         vault_name=record.get(tables.Run.VAULT_NAME, ""),
@@ -132,9 +140,7 @@ def _run_record(target: Target, run: str) -> dict[str, str]:
         TableName=target.output("GlacierRetrievalTableName"),
         Key={tables.PK: {"S": check_run_id(run)}, tables.SK: {"S": tables.META}},
         ConsistentRead=True,
-    ).get("Item")
-    if item is None:
-        raise InvalidInput(f"run {run!r} is not known to this stack: check the id, the region and the account")
+    ).get("Item", {})
     return {name: _text(value) for name, value in item.items()}
 
 
@@ -160,8 +166,7 @@ class _Execution:
     failure: str
 
 
-def _execution(target: Target, record: Mapping[str, str]) -> _Execution | None:
-    arn = record.get(tables.Run.EXECUTION_ARN)
+def _execution(target: Target, arn: str) -> _Execution | None:
     if not arn:
         return None
     try:

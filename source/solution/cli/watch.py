@@ -66,25 +66,29 @@ class RunProgress:
 
 
 def await_end(
-    target: Target, run: str, *, interval: float, sleep: Callable[[float], None] = time.sleep, bars: bool = True
+    look: Callable[[], RunState], *, interval: float, sleep: Callable[[float], None] = time.sleep, bars: bool = True
 ) -> RunState:
     """Look at a run every ``interval`` seconds, with progress bars if wanted, until it has ended."""
     if not bars:
-        while not (state := read_run(target, run)).ended:
+        while not (state := look()).ended:
             sleep(interval)
         return state
     with RunProgress() as progress:
         while True:
-            state = read_run(target, run)
+            state = look()
             progress.show(state)
             if state.ended:
                 return state
             sleep(interval)
 
 
-def follow(target: Target, run: str, *, as_json: bool, interval: float = 2.0) -> None:
+def follow(target: Target, run: str, *, as_json: bool, execution_arn: str = "", interval: float = 2.0) -> None:
     """Watch a run to its end, print how it ended, and exit accordingly."""
-    state = await_end(target, run, interval=interval, bars=not as_json)
+
+    def look() -> RunState:
+        return read_run(target, run, execution_arn=execution_arn)
+
+    state = await_end(look, interval=interval, bars=not as_json)
     if as_json:
         print_json(state.as_json())
     else:

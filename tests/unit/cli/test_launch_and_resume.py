@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from solution.cli.automation import LAUNCH_DOCUMENT, reason, start_run
+from solution.cli.automation import LAUNCH_DOCUMENT, StartedRun, reason, start_run
 from solution.cli.failures import EnvironmentProblem
 from solution.cli.launch import storage_class_label
 from solution.cli.target import Target
@@ -39,7 +39,7 @@ class Story:
                 {"AutomationExecutionId": EXECUTION},
             )
 
-    def start(self) -> str:
+    def start(self) -> StartedRun:
         with self._stubber:
             started = start_run(
                 self.target, LAUNCH_DOCUMENT, {"VaultName": "photos", "Description": ""}, sleep=self.pauses.append
@@ -51,9 +51,12 @@ class Story:
 def test_a_launch_waits_for_the_runbook_and_returns_its_run() -> None:
     story = Story(
         {"AutomationExecutionStatus": "InProgress"},
-        {"AutomationExecutionStatus": "Success", "Outputs": {"Start.WorkflowRun": ["photos-2026"]}},
+        {
+            "AutomationExecutionStatus": "Success",
+            "Outputs": {"Start.WorkflowRun": ["photos-2026"], "Start.ExecutionArn": ["arn:of:it"]},
+        },
     )
-    assert story.start() == "photos-2026"
+    assert story.start() == StartedRun(run="photos-2026", execution_arn="arn:of:it")
     assert len(story.pauses) == 1
 
 
@@ -61,7 +64,7 @@ def test_a_refused_launch_says_what_the_runbook_said() -> None:
     message = (
         "Step fails when it is Poll action status for completion. Traceback (most recent call last):\n"
         '  File "/tmp/script.py", line 10, in handler\n'
-        "ValueError: VaultName 'photos' is not a vault of this account: check the name\n"
+        "Refused: VaultName 'photos' is not a vault of this account: check the name\n"
     )
     story = Story({"AutomationExecutionStatus": "Failed", "FailureMessage": message})
     with pytest.raises(NotPossible) as refusal:

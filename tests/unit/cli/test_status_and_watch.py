@@ -73,6 +73,18 @@ def test_waiting_goes_on_until_the_run_has_ended(deployment: Deployment) -> None
         if len(pauses) == 3:
             deployment.target.stepfunctions.stop_execution(executionArn=execution)
 
-    state = await_end(deployment.target, "r", interval=2.0, sleep=sleep, bars=False)
+    state = await_end(lambda: read_run(deployment.target, "r"), interval=2.0, sleep=sleep, bars=False)
     assert state.ended
     assert pauses == [2.0, 2.0, 2.0]
+
+
+def test_a_run_that_was_just_started_may_have_no_record_yet(deployment: Deployment) -> None:
+    execution = deployment.target.stepfunctions.start_execution(stateMachineArn=deployment.machine, name="r-1")
+    state = read_run(deployment.target, "r", execution_arn=execution["executionArn"])
+    assert (state.ended, state.outcome) == (False, tables.RunStatus.RUNNING)
+
+
+def test_a_resumed_run_is_running_although_its_last_attempt_failed(deployment: Deployment) -> None:
+    deployment.record_run("r", **{tables.Run.STATUS: tables.RunStatus.FAILED})
+    state = read_run(deployment.target, "r")
+    assert (state.ended, state.outcome) == (False, tables.RunStatus.RUNNING)

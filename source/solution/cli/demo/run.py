@@ -114,17 +114,17 @@ def transfer(
     uploaded = fill_vault(target.glacier, vault, samples, advance=watching.uploaded)
     begun = time.monotonic()
     started = start_run(target, LAUNCH_DOCUMENT, launch_parameters(run=run, vault=vault))
-    watching.launched(started)
-    while not (state := read_run(target, started)).ended:
+    watching.launched(started.run)
+    while not (state := read_run(target, started.run, execution_arn=started.execution_arn)).ended:
         watching.moving(state)
         sleep(_INTERVAL)
     watching.moving(state)
     took = time.monotonic() - begun
     watching.comparing(size)
     comparison = compare(
-        target.s3, target.output("DestinationBucketName"), started, uploaded, advance=watching.compared
+        target.s3, target.output("DestinationBucketName"), started.run, uploaded, advance=watching.compared
     )
-    return Outcome(run=started, uploaded=uploaded, state=state, comparison=comparison, transfer_seconds=took)
+    return Outcome(run=started.run, uploaded=uploaded, state=state, comparison=comparison, transfer_seconds=took)
 
 
 def launch_parameters(*, run: str, vault: str, storage_class: StorageClass = STORAGE_CLASS) -> dict[str, str]:
