@@ -1,0 +1,36 @@
+"""What MiniStack does differently from AWS, one small module each; README.md of ``local`` has the table.
+
+Each module has one function ``apply`` that takes hold of MiniStack through a ``Seam``, which checks every name first.
+What MiniStack lacks altogether is in ``services``.
+"""
+
+from __future__ import annotations
+
+from solution.local.patches import (
+    cloudformation_types,
+    distributed_map,
+    iam_resources,
+    lambda_errors,
+    lambda_interpreter,
+    lambda_logs,
+    machine_roles,
+    sdk_tasks,
+    task_limits,
+)
+from solution.local.patches.seam import check_version
+from solution.local.settings import GatewaySettings
+
+
+def apply(settings: GatewaySettings) -> None:
+    """Apply every patch, or raise ``IncompatibleEmulatorError`` at the first name that is not as expected."""
+    check_version()
+    lambda_errors.apply()
+    lambda_logs.apply()
+    lambda_interpreter.apply(settings)
+    sdk_tasks.apply(settings)
+    distributed_map.apply()
+    task_limits.apply()
+    # After the other wrappers of executions, so that the role is set before any of them runs.
+    machine_roles.apply()
+    iam_resources.apply()
+    cloudformation_types.apply(settings)

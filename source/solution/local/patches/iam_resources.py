@@ -1,0 +1,148 @@
+"""Resources and condition keys that MiniStack's IAM gets wrong, so that correct policies are not refused.
+
+Checked against the *Service Authorization Reference* of each service.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ministack.core import iam_actions
+from ministack.services import stepfunctions
+
+from solution.local.patches.seam import Seam
+
+Body = Mapping[str, Any]
+Resource = Callable[[str, Body, str, str], str | None]
+"""From action, request body, region and account to the ARN; None keeps MiniStack's."""
+
+
+def apply() -> None:
+    """Correct the ARNs, and add the namespace of metrics as a condition key."""
+    seam = Seam(iam_actions)
+    seam.replace(
+        "extract_resource_arn",
+        _with_resources,
+        parameters=("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
+    )
+    seam.replace("request_tag_context", _with_namespace, parameters=("service", "iam_action", "body", "params"))
+
+
+def _with_resources(original: Any) -> Any:
+    def extract(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, *rest: Any) -> str:
+        correct = _RESOURCES.get(service)
+        if correct is not None:
+            query, region, account = rest
+            action = headers.get("x-amz-target", "").rsplit(".", 1)[-1] or _first(query.get("Action"))
+            found = correct(action, _fields(body, query), region, account)
+            if found is not None:
+                return found
+        return str(original(service, method, path, headers, body, *rest))
+
+    return extract
+
+
+def _events(action: str, body: Body, region: str, account: str) -> str | None:
+    """A rule of the default bus is ``rule/name``; MiniStack writes the bus into it, and forgets the rule of targets."""
+    rule = body.get("Rule") or body.get("Name")
+    if action == "PutEvents" or action.endswith("EventBus") or not isinstance(rule, str):
+        return None
+    bus = str(body.get("EventBusName") or "default").rsplit("/", 1)[-1]
+    return f"arn:aws:events:{region}:{account}:rule/{rule if bus == 'default' else f'{bus}/{rule}'}"
+
+
+def _states(action: str, body: Body, region: str, account: str) -> str | None:
+    """Task tokens belong to the machine that waits for them; map runs are named by their own ARN."""
+    if action.startswith("SendTask"):
+        waiting = stepfunctions._task_tokens.get(body.get("taskToken"), {})
+        return waiting.get("stateMachineArn") or f"arn:aws:states:{region}:{account}:stateMachine:*"
+    found = body.get("mapRunArn")
+    return found if isinstance(found, str) and "stateMachineArn" not in body else None
+
+
+def _systems_manager(action: str, body: Body, region: str, account: str) -> str | None:
+    """Documents and automations are no parameters."""
+    base = f"arn:aws:ssm:{region}:{account}"
+    name = body.get("DocumentName") or body.get("Name")
+    if action == "StartAutomationExecution" and isinstance(name, str):
+        return f"{base}:automation-definition/{name.rsplit('/', 1)[-1]}:{body.get('DocumentVersion') or '$DEFAULT'}"
+    if action in {"GetAutomationExecution", "StopAutomationExecution", "SendAutomationSignal"}:
+        return f"{base}:automation-execution/{body.get('AutomationExecutionId')}"
+    if action == "DescribeAutomationStepExecutions":
+        return f"{base}:automation-execution/{body.get('AutomationExecutionId')}"
+    if "Document" in action and isinstance(name, str):
+        return f"{base}:document/{name.rsplit('/', 1)[-1]}"
+    return None
+
+
+def _glue(action: str, body: Body, region: str, account: str) -> str | None:
+    """``Name`` means a job in the calls about jobs, not a table."""
+    job = body.get("JobName") or body.get("Name")
+    if "Job" in action and isinstance(job, str):
+        return f"arn:aws:glue:{region}:{account}:job/{job}"
+    return None
+
+
+def _cloudwatch(_action: str, body: Body, _region: str, account: str) -> str | None:
+    """Dashboards are resources, without a region."""
+    name = body.get("DashboardName")
+    return f"arn:aws:cloudwatch::{account}:dashboard/{name}" if isinstance(name, str) and name else None
+
+
+def _logs(_action: str, body: Body, region: str, account: str) -> str | None:
+    """Events are written to a stream, which is part of the ARN."""
+    group, stream = body.get("logGroupName"), body.get("logStreamName")
+    if isinstance(group, str) and isinstance(stream, str):
+        return f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
+    return None
+
+
+_RESOURCES: Final[dict[str, Resource]] = {
+    "events": _events,
+    "states": _states,
+    "ssm": _systems_manager,
+    "glue": _glue,
+    "monitoring": _cloudwatch,
+    "logs": _logs,
+}
+
+
+def _with_namespace(original: Any) -> Any:
+    """``cloudwatch:namespace`` is how PutMetricData, which has no resource, is narrowed."""
+
+    def context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = original(service, iam_action, body, params)
+        if iam_action == "cloudwatch:PutMetricData":
+            namespace = _fields(body, params).get("Namespace")
+            return {**found, "cloudwatch:namespace": namespace} if namespace else found
+        return found
+
+    return context
+
+
+def _fields(body: bytes, query: Mapping[str, Any]) -> Body:
+    """Fields of a request in any of AWS's protocols: JSON, CBOR or a form."""
+    if body[:1] in {b"{", b""}:
+        try:
+            document = json.loads(body or b"{}")
+        except ValueError:
+            document = {}
+    else:
+        document = _from_cbor(body)
+    fields = {name: _first(value) for name, value in query.items()}
+    return {**fields, **document} if isinstance(document, dict) else fields
+
+
+def _from_cbor(body: bytes) -> Any:
+    import cbor2  # noqa: PLC0415 - MiniStack needs it for CloudWatch alone, and imports it as late
+
+    try:
+        return cbor2.loads(body)
+    except (ValueError, EOFError):
+        return {}
+
+
+def _first(value: Any) -> Any:
+    return (value[0] if value else "") if isinstance(value, list) else (value or "")

@@ -1,0 +1,57 @@
+"""Errors of functions keep the name and the stack of their exception.
+
+MiniStack reports every exception as ``Runtime.HandlerError``, so that ``Retry`` and ``Catch`` by name never match.
+AWS reports the name of the exception's class (*Lambda function errors in Python*).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from solution.local.patches.seam import Seam
+
+_LOST = "Runtime.HandlerError"
+
+
+def apply() -> None:
+    """Let the worker send name and stack, and put them into the answer."""
+    runtime = Seam("ministack.core.lambda_runtime")
+    runtime.replace_text(
+        "_PYTHON_WORKER_SCRIPT",
+        '"trace": traceback.format_exc()}',
+        '"trace": traceback.format_exc(), "errorType": type(e).__name__, '
+        '"stackTrace": traceback.format_tb(e.__traceback__)}',
+    )
+    last = threading.local()
+
+    def remembering(original: Any) -> Any:
+        def invoke(worker: Any, event: Any, request_id: str, **envelope: Any) -> dict[str, Any]:
+            answer: dict[str, Any] = original(worker, event, request_id, **envelope)
+            last.answer = answer
+            return answer
+
+        return invoke
+
+    runtime.replace(
+        "Worker.invoke",
+        remembering,
+        parameters=("self", "event", "request_id", "trace_id", "depth", "durable", "invoked_function_arn"),
+    )
+
+    def restoring(original: Any) -> Any:
+        def execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+            last.answer = {}
+            result: dict[str, Any] = original(func, event, request_id)
+            body = result.get("body")
+            name = last.answer.get("errorType")
+            if result.get("error") and isinstance(body, dict) and body.get("errorType") == _LOST and name:
+                body["errorType"] = name
+                body["requestId"] = request_id
+                body["stackTrace"] = last.answer.get("stackTrace", [])
+            return result
+
+        return execute
+
+    functions = Seam("ministack.services.lambda_svc")
+    functions.replace("_execute_function_warm", restoring, parameters=("func", "event", "request_id"))

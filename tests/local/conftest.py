@@ -1,0 +1,39 @@
+"""One local AWS for all stories of this folder, on a free port and in a folder of its own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from solution.local import Instance
+from tests.local.deployed import Solution, deployed_solution
+from tests.local.support import LocalAws
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """The local AWS, at 3600 seconds per second."""
+    state_dir = tmp_path_factory.mktemp("local-aws")
+    instance = Instance(state_dir)
+    port = free_port()
+    status = instance.start(port=port, time_factor=3600)
+    assert status.endpoint is not None
+    yield LocalAws(instance=instance, endpoint=status.endpoint, port=port, state_dir=state_dir)
+    instance.stop()
+
+
+@pytest.fixture(scope="session")
+def solution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Solution]:
+    """The solution, deployed as the demo does it, on a local AWS of its own."""
+    with deployed_solution(tmp_path_factory.mktemp("solution"), free_port()) as found:
+        yield found
