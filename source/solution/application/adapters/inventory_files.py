@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
 READ_PIECE: Final = 1024**2
 WRITE_PART: Final = 8 * 1024**2
@@ -75,7 +75,7 @@ class S3InventoryFiles:
                 message = f"there is no {key} in bucket {self.bucket}"
                 raise NotPossible(message) from error
             raise
-        with found["Body"] as body:
+        with closing(found["Body"]) as body:
             yield from body.iter_chunks(READ_PIECE)
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
@@ -234,14 +234,14 @@ class S3InventoryUploads:
             Bucket=self.bucket, Key=key, UploadId=upload_id, ExpectedBucketOwner=self.owner
         )
         with _vanishing(key, upload_id):
-            return [
-                (
-                    StoredPart(part=part["PartNumber"], size=part["Size"]),
-                    {"PartNumber": part["PartNumber"], "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]},
-                )
-                for page in pages
-                for part in page.get("Parts", [])
-            ]
+            return [_listed(part) for page in pages for part in page.get("Parts", [])]
+
+
+def _listed(part: PartTypeDef) -> tuple[StoredPart, CompletedPartTypeDef]:
+    completed: CompletedPartTypeDef = {"PartNumber": part["PartNumber"], "ETag": part["ETag"]}
+    if "ChecksumSHA256" in part:
+        completed["ChecksumSHA256"] = part["ChecksumSHA256"]
+    return StoredPart(part=part["PartNumber"], size=part["Size"]), completed
 
 
 @contextmanager

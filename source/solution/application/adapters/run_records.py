@@ -45,7 +45,7 @@ class DynamoRunRecords:
 
     def renew(self, record: RunRecord, *, previous_attempt: int) -> bool:
         """Conditional on the attempt."""
-        return self._write(record, condition="#attempt = :attempt", names={}, values={":attempt": previous_attempt})
+        return self._write(record, condition="#attempt = :previous", names={}, values={":previous": previous_attempt})
 
     def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str) -> bool:
         """Conditional on the execution."""
