@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import aws_cdk as cdk
 from constructs import Construct, IConstruct
 
 
-def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Accept ``rule`` on ``construct`` and what is below it.
+def acknowledge(construct: IConstruct, rule: str, reason: str, findings: Iterable[str] = ()) -> None:
+    """Accept ``rule`` on ``construct`` and what is below it; with ``findings``, only those findings of the rule.
 
-    ``rule`` may name one finding, as in ``AwsSolutions-IAM5[Resource::*]``; prefer that to the whole rule.
+    ``rule`` may name one finding itself, as in ``AwsSolutions-IAM5[Resource::*]``; prefer that to the whole rule.
     """
-    cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
+    identifiers = [f"{rule}[{finding}]" for finding in findings] or [rule]
+    cdk.Validations.of(construct).acknowledge(
+        *(cdk.Acknowledgment(id=identifier, reason=reason) for identifier in identifiers)
+    )
 
 
 def logical_id(construct: Construct) -> str:

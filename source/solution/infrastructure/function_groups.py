@@ -1,0 +1,461 @@
+"""The functions in groups: what each does, how large it is, and what it may touch.
+
+Each group reads as a table; to let a function do more, add a line to its grants.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from solution.contract import entry_points as ep
+from solution.contract import object_keys as keys
+from solution.infrastructure.functions import LONG, QUICK, STEADY, STREAMING, FunctionFactory
+from solution.infrastructure.messaging import Queues, Topics
+from solution.infrastructure.permissions import (
+    MULTIPART_WRITE,
+    Grant,
+    area,
+    consume,
+    listing,
+    objects,
+    publish,
+    read_stream,
+    send,
+    table,
+    vaults,
+)
+from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
+
+_RUN_PREFIX = "objects lie under the run's id, which the operator chooses"
+
+
+class RunFunctions(Construct):
+    """The life of a run: its record, scans of its archives, report and notice."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        factory: FunctionFactory,
+        tables: Tables,
+        inventory: InventoryBucket,
+        destination: DestinationBucket,
+        topics: Topics,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        bucket = inventory.bucket
+        self.run_registrar = factory.make(
+            self,
+            ep.RUN_REGISTRAR,
+            size=QUICK,
+            does="Writes the record of a run, or refuses a run that cannot be",
+            grants=[table(tables.retrieval, "GetItem", "PutItem", "UpdateItem")],
+        )
+        self.archives_scan = factory.make(
+            self,
+            ep.ARCHIVES_SCAN,
+            size=LONG,
+            does="Writes the archives of a run that answer a question into files",
+            grants=[
+                table(tables.retrieval, "Scan", "GetItem"),
+                area(bucket, keys.ARCHIVES_STATUS_CLEANUP, "PutObject", "AbortMultipartUpload"),
+                area(bucket, keys.DOWNLOAD_WINDOW_EXTENSION, "PutObject", "AbortMultipartUpload"),
+                area(bucket, keys.REPORT, "PutObject", "AbortMultipartUpload"),
+            ],
+        )
+        self.archives_status_stop = factory.make(
+            self,
+            ep.ARCHIVES_STATUS_STOP,
+            size=STEADY,
+            does="Marks archives that an earlier attempt left unfinished as stopped",
+            grants=[table(tables.retrieval, "BatchGetItem", "GetItem", "UpdateItem", "PartiQLUpdate", "PartiQLSelect")],
+        )
+        self.abort_uploads = factory.make(
+            self,
+            ep.ABORT_UPLOADS,
+            size=STEADY,
+            does="Aborts the multipart uploads that a run leaves incomplete",
+            grants=[
+                listing(destination.arn, "ListBucketMultipartUploads"),
+                objects(destination.arn, "*", "AbortMultipartUpload", why=_RUN_PREFIX),
+            ],
+        )
+        self.run_report = factory.make(
+            self,
+            ep.RUN_REPORT,
+            size=LONG,
+            does="Writes the list of failed archives and the summary of a run",
+            grants=[
+                table(tables.retrieval, "GetItem", "Query", "UpdateItem"),
+                table(tables.metrics, "GetItem"),
+                listing(bucket.bucket_arn, "ListBucket"),
+                area(bucket, keys.REPORT, "GetObject", *MULTIPART_WRITE),
+                area(bucket, keys.FAILED_ARCHIVES, *MULTIPART_WRITE),
+                area(bucket, keys.NOT_MIGRATED, "GetObject"),
+                area(bucket, keys.REJECTED_ROWS, "GetObject"),
+            ],
+        )
+        self.completion_notice = factory.make(
+            self,
+            ep.COMPLETION_NOTICE,
+            size=QUICK,
+            does="Writes how a run ended and tells the operator",
+            grants=[
+                table(tables.retrieval, "GetItem", "UpdateItem"),
+                *publish(topics.run_notifications, topics.key),
+            ],
+        )
+        self.send_anonymized_stats = factory.make(
+            self,
+            ep.SEND_ANONYMIZED_STATS,
+            size=QUICK,
+            does="Sends anonymized statistics where the deployer has turned it on",
+            grants=[table(tables.metrics, "GetItem")],
+        )
+
+    @property
+    def all(self) -> tuple[lambda_.Function, ...]:
+        """Every function of the group."""
+        return (
+            self.run_registrar,
+            self.archives_scan,
+            self.archives_status_stop,
+            self.abort_uploads,
+            self.run_report,
+            self.completion_notice,
+            self.send_anonymized_stats,
+        )
+
+
+class InventoryFunctions(Construct):
+    """Getting the inventory of a vault into the inventory bucket."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, factory: FunctionFactory, inventory: InventoryBucket
+    ) -> None:
+        super().__init__(scope, construct_id)
+        bucket = inventory.bucket
+        exists = listing(bucket.bucket_arn, "ListBucket")  # without it S3 answers 403 for an object that is not there
+        self.job_request = factory.make(
+            self,
+            ep.INVENTORY_JOB_REQUEST,
+            size=QUICK,
+            does="Asks Glacier for the inventory of a vault",
+            grants=[vaults("InitiateJob", "ListJobs")],
+        )
+        self.job_status = factory.make(
+            self,
+            ep.INVENTORY_JOB_STATUS,
+            size=QUICK,
+            does="Looks at the inventory job when no notification came",
+            grants=[vaults("DescribeJob")],
+        )
+        self.upload_start = factory.make(
+            self,
+            ep.INVENTORY_UPLOAD_START,
+            size=QUICK,
+            does="Cuts the inventory into ranges and opens the upload they become parts of",
+            grants=[area(bucket, keys.ORIGINAL_INVENTORY, *MULTIPART_WRITE)],
+        )
+        self.chunk_transfer = factory.make(
+            self,
+            ep.INVENTORY_CHUNK_TRANSFER,
+            size=STREAMING,
+            does="Copies one range of the inventory",
+            grants=[vaults("GetJobOutput"), area(bucket, keys.ORIGINAL_INVENTORY, *MULTIPART_WRITE)],
+        )
+        self.upload_complete = factory.make(
+            self,
+            ep.INVENTORY_UPLOAD_COMPLETE,
+            size=QUICK,
+            does="Checks the parts of the inventory and completes its upload",
+            grants=[area(bucket, keys.ORIGINAL_INVENTORY, "GetObject", *MULTIPART_WRITE), exists],
+        )
+        self.provided_check = factory.make(
+            self,
+            ep.PROVIDED_INVENTORY_CHECK,
+            size=LONG,
+            does="Checks every row of an inventory that the user provided",
+            grants=[area(bucket, keys.ORIGINAL_INVENTORY, "GetObject"), exists],
+        )
+        self.naming_override_fetch = factory.make(
+            self,
+            ep.NAMING_OVERRIDE_FETCH,
+            size=STREAMING,
+            does="Fetches the names that the user chose",
+            grants=[area(bucket, keys.NAMING_OVERRIDES, *MULTIPART_WRITE)],
+        )
+
+    @property
+    def all(self) -> tuple[lambda_.Function, ...]:
+        """Every function of the group."""
+        return (
+            self.job_request,
+            self.job_status,
+            self.upload_start,
+            self.chunk_transfer,
+            self.upload_complete,
+            self.provided_check,
+            self.naming_override_fetch,
+        )
+
+
+class RequestFunctions(Construct):
+    """Asking Glacier for archives, at the right pace."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, factory: FunctionFactory, tables: Tables) -> None:
+        super().__init__(scope, construct_id)
+        records = table(
+            tables.retrieval,
+            *("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "UpdateItem"),
+            *("PartiQLInsert", "PartiQLSelect", "PartiQLUpdate"),
+        )
+        self.initiate_archive_retrieval = factory.make(
+            self,
+            ep.INITIATE_ARCHIVE_RETRIEVAL,
+            size=STEADY,
+            does="Asks Glacier for a batch of archives",
+            grants=[vaults("InitiateJob"), records],
+        )
+        self.calculate_timeout = factory.make(
+            self,
+            ep.CALCULATE_TIMEOUT,
+            size=QUICK,
+            does="Says how long to wait before the next partition, to stay within the quota",
+            grants=[table(tables.retrieval, "GetItem")],
+        )
+        self.extend_window_request = factory.make(
+            self,
+            ep.EXTEND_WINDOW_REQUEST,
+            size=STEADY,
+            does="Asks again for staged archives whose window is about to close",
+            grants=[vaults("InitiateJob"), records],
+        )
+
+    @property
+    def all(self) -> tuple[lambda_.Function, ...]:
+        """Every function of the group."""
+        return (
+            self.initiate_archive_retrieval,
+            self.calculate_timeout,
+            self.extend_window_request,
+        )
+
+
+class RetrievalFunctions(Construct):
+    """The event-driven part: from Glacier's notification to the object, counted."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        factory: FunctionFactory,
+        tables: Tables,
+        destination: DestinationBucket,
+        queues: Queues,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._queues = queues
+        new_objects = objects(destination.arn, "*", *MULTIPART_WRITE, why=_RUN_PREFIX)
+        proof = objects(destination.arn, "*", "GetObject", "GetObjectAttributes", why=_RUN_PREFIX)
+        exists = listing(destination.arn, "ListBucket")
+        parts = table(
+            tables.retrieval,
+            *("BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        )
+        self.notifications_processor = factory.make(
+            self,
+            ep.NOTIFICATIONS_PROCESSOR,
+            size=QUICK,
+            does="Turns Glacier's notifications into chunks to copy",
+            grants=[
+                consume(queues.notifications.queue),
+                table(tables.retrieval, "GetItem", "UpdateItem"),
+                table(tables.facilitator, "GetItem", "PutItem", "UpdateItem"),
+                new_objects,
+                send(queues.chunks.queue),
+            ],
+        )
+        self.chunk_retrieval = factory.make(
+            self,
+            ep.CHUNK_RETRIEVAL,
+            size=STREAMING,
+            does="Copies one chunk of an archive, proven by its tree hash",
+            grants=[
+                consume(queues.chunks.queue),
+                vaults("GetJobOutput", "InitiateJob", "DescribeJob"),
+                parts,
+                *(new_objects, proof, exists),
+                send(queues.chunks.queue),
+                send(queues.validation.queue),
+            ],
+        )
+        self.archive_validation = factory.make(
+            self,
+            ep.ARCHIVE_VALIDATION,
+            size=LONG,
+            does="Proves and completes archives of several chunks",
+            grants=[consume(queues.validation.queue), parts, new_objects, proof, exists],
+        )
+        self.dead_letter_processor = factory.make(
+            self,
+            ep.DEAD_LETTER_PROCESSOR,
+            size=QUICK,
+            does="Marks the archives behind dead letters as failed, with the reason",
+            grants=[
+                consume(queues.notifications.dead_letters, queues.chunks.dead_letters, queues.validation.dead_letters),
+                table(tables.retrieval, "GetItem", "UpdateItem"),
+            ],
+        )
+        self._count(factory, tables)
+        self._map_queues()
+        self._map_streams(tables)
+
+    @property
+    def all(self) -> tuple[lambda_.Function, ...]:
+        """Every function of the group."""
+        return (
+            self.notifications_processor,
+            self.chunk_retrieval,
+            self.archive_validation,
+            self.dead_letter_processor,
+            self.metrics_processor,
+            self.completion_checker,
+            self.async_facilitator,
+        )
+
+    def _count(self, factory: FunctionFactory, tables: Tables) -> None:
+        counters = table(
+            tables.metrics,
+            *("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"),
+        )
+        results = table(tables.facilitator, "GetItem", "PutItem", "UpdateItem")
+        self.metrics_processor = factory.make(
+            self,
+            ep.METRICS_PROCESSOR,
+            size=QUICK,
+            does="Counts changes of archives, each exactly once, and ends the run after the last",
+            grants=[
+                *read_stream(tables.retrieval),
+                send(self._queues.metrics_failures),
+                counters,
+                results,
+                table(tables.retrieval, "GetItem"),
+            ],
+        )
+        self.completion_checker = factory.make(
+            self,
+            ep.COMPLETION_CHECKER,
+            size=QUICK,
+            does="Ends a run that is complete or does not move any more",
+            grants=[counters, results, table(tables.retrieval, "GetItem")],
+        )
+        self.async_facilitator = factory.make(
+            self,
+            ep.ASYNC_FACILITATOR,
+            size=QUICK,
+            does="Answers the state machines that wait for a job",
+            grants=[
+                *read_stream(tables.facilitator),
+                send(self._queues.facilitator_failures),
+                table(tables.facilitator, "GetItem", "UpdateItem"),
+                Grant(
+                    actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
+                    resources=["*"],
+                    why_wildcard="a task is named by its token, which only the waiting execution can give",
+                ),
+            ],
+        )
+
+    def _map_queues(self) -> None:
+        queues = self._queues
+        # Glacier's notifications come in bursts of thousands; ten at a time keep up without a thousand functions.
+        self._map_queue("Notifications", self.notifications_processor, queues.notifications.queue, batch=10, most=50)
+        # One chunk fills a function's time; what runs at once is bounded by what the destination bucket takes.
+        self._map_queue("Chunks", self.chunk_retrieval, queues.chunks.queue, batch=1, most=250)
+        self._map_queue("Validation", self.archive_validation, queues.validation.queue, batch=1, most=50)
+        for name, pair in (
+            ("NotificationsDlq", queues.notifications),
+            ("ChunksDlq", queues.chunks),
+            ("ValidationDlq", queues.validation),
+        ):
+            self._map_queue(name, self.dead_letter_processor, pair.dead_letters, batch=10, most=5)
+
+    def _map_queue(self, name: str, function: lambda_.Function, queue: sqs.Queue, *, batch: int, most: int) -> None:
+        lambda_.CfnEventSourceMapping(
+            self,
+            f"{name}Mapping",
+            function_name=function.function_arn,
+            event_source_arn=queue.queue_arn,
+            batch_size=batch,
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=most),
+        )
+
+    def _map_streams(self, tables: Tables) -> None:
+        self._map_stream(
+            "Metrics",
+            self.metrics_processor,
+            tables.retrieval.table_stream_arn,
+            self._queues.metrics_failures,
+            filters=['{"dynamodb":{"Keys":{"sk":{"S":["meta"]}},"NewImage":{"status":{"S":[{"exists":true}]}}}}'],
+            batch=100,
+            window=1,
+        )
+        self._map_stream(
+            "Facilitator",
+            self.async_facilitator,
+            tables.facilitator.table_stream_arn,
+            self._queues.facilitator_failures,
+            filters=[
+                '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":'
+                '{"task_token":{"S":[{"exists":true}]},"job_result":{"S":[{"exists":true}]}}}}'
+            ],
+            batch=10,
+            window=0,
+        )
+
+    def _map_stream(
+        self,
+        name: str,
+        function: lambda_.Function,
+        stream_arn: str | None,
+        failures: sqs.Queue,
+        *,
+        filters: list[str],
+        batch: int,
+        window: int,
+    ) -> None:
+        lambda_.CfnEventSourceMapping(
+            self,
+            f"{name}Mapping",
+            function_name=function.function_arn,
+            event_source_arn=stream_arn,
+            starting_position="TRIM_HORIZON",
+            batch_size=batch,
+            maximum_batching_window_in_seconds=window,
+            bisect_batch_on_function_error=True,
+            maximum_retry_attempts=20,
+            function_response_types=["ReportBatchItemFailures"],
+            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
+                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=text) for text in filters]
+            ),
+            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=failures.queue_arn)
+            ),
+        )
+
+
+def timeouts() -> dict[str, cdk.Duration]:
+    """Time limits of the functions behind queues, from which the queues take their visibility timeouts."""
+    return {
+        "notifications_timeout": QUICK.duration,
+        "chunk_timeout": STREAMING.duration,
+        "validation_timeout": LONG.duration,
+        "dead_letter_timeout": QUICK.duration,
+    }

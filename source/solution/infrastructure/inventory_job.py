@@ -1,0 +1,187 @@
+"""The Glue job that turns an inventory into work: its script, its libraries, its role, and how it is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import aws_cdk as cdk
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from solution.contract import object_keys as keys
+from solution.contract.settings import GlueJobArguments
+from solution.infrastructure import permissions
+from solution.infrastructure.permissions import Grant, area, listing, table
+from solution.infrastructure.settings import Parameters, instance_suffix
+from solution.infrastructure.storage import InventoryBucket, Tables
+
+
+class InventoryJob(Construct):
+    """``name`` of the job. It is run by the inventory state machine, which also retries it."""
+
+    TIMEOUT_MINUTES: ClassVar = 480
+    MAX_CONCURRENT_RUNS: ClassVar = 10
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        script: Path,
+        libraries: Path,
+        parameters: Parameters,
+        tables: Tables,
+        inventory: InventoryBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._parameters = parameters
+        self._tables = tables
+        self.name = f"InventoryJob-{instance_suffix(self)}"
+        script_asset = assets.Asset(self, "Script", path=str(script))
+        library_asset = assets.Asset(self, "Libraries", path=str(libraries))
+        logs_key = self._logs_key()
+        security = glue.CfnSecurityConfiguration(
+            self,
+            "Security",
+            name=f"InventoryJobSecurity-{instance_suffix(self)}",
+            encryption_configuration=glue.CfnSecurityConfiguration.EncryptionConfigurationProperty(
+                s3_encryptions=[glue.CfnSecurityConfiguration.S3EncryptionProperty(s3_encryption_mode="SSE-S3")],
+                cloud_watch_encryption=glue.CfnSecurityConfiguration.CloudWatchEncryptionProperty(
+                    cloud_watch_encryption_mode="SSE-KMS", kms_key_arn=logs_key.key_arn
+                ),
+                job_bookmarks_encryption=glue.CfnSecurityConfiguration.JobBookmarksEncryptionProperty(
+                    job_bookmarks_encryption_mode="CSE-KMS", kms_key_arn=logs_key.key_arn
+                ),
+            ),
+        )
+        role = self._role(script_asset, library_asset, logs_key, inventory)
+        glue.CfnJob(
+            self,
+            "InventoryJob",
+            name=self.name,
+            description="Sorts, names and partitions the inventory of a vault",
+            role=role.role_arn,
+            glue_version="5.0",
+            worker_type=parameters.glue_worker_type,
+            number_of_workers=cdk.Token.as_number(parameters.glue_number_of_workers),
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=script_asset.s3_object_url
+            ),
+            default_arguments={
+                "--extra-py-files": library_asset.s3_object_url,
+                "--job-language": "python",
+                "--enable-metrics": "true",
+                "--enable-observability-metrics": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--enable-job-insights": "true",
+                "--TempDir": f"s3://{inventory.bucket.bucket_name}/temporary/",
+            },
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=self.MAX_CONCURRENT_RUNS),
+            max_retries=0,
+            timeout=self.TIMEOUT_MINUTES,
+            security_configuration=security.ref,
+        )
+
+    def _logs_key(self) -> kms.Key:
+        key = kms.Key(
+            self,
+            "LogsKey",
+            description="Encrypts the logs of the inventory job",
+            enable_key_rotation=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogGroupsOfTheJob",
+                actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+                principals=[iam.ServicePrincipal(f"logs.{cdk.Aws.REGION}.amazonaws.com")],
+                resources=["*"],
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"{_log_groups()}:*"}},
+            )
+        )
+        return key
+
+    def _role(
+        self, script: assets.Asset, libraries: assets.Asset, logs_key: kms.Key, inventory: InventoryBucket
+    ) -> iam.Role:
+        bucket = inventory.bucket
+        read_write = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
+        code = f"arn:{cdk.Aws.PARTITION}:s3:::{script.s3_bucket_name}"
+        return permissions.role(
+            self,
+            "Role",
+            service="glue.amazonaws.com",
+            description="Of the inventory job",
+            grants=[
+                Grant(
+                    actions=["s3:GetObject"],
+                    resources=[f"{code}/{script.s3_object_key}", f"{code}/{libraries.s3_object_key}"],
+                ),
+                listing(bucket.bucket_arn, "ListBucket", "GetBucketLocation"),
+                area(bucket, keys.ORIGINAL_INVENTORY, "GetObject"),
+                area(bucket, keys.NAMING_OVERRIDES, "GetObject", "PutObject"),
+                area(bucket, keys.SORTED_INVENTORY, *read_write),
+                area(bucket, keys.NOT_MIGRATED, *read_write),
+                area(bucket, keys.REJECTED_ROWS, *read_write),
+                permissions.objects(
+                    bucket.bucket_arn, "temporary/*", *read_write, why="Spark chooses the names of temporary files"
+                ),
+                table(self._tables.metrics, "GetItem", "PutItem", "UpdateItem"),
+                Grant(
+                    actions=[
+                        "logs:CreateLogGroup",
+                        "logs:CreateLogStream",
+                        "logs:PutLogEvents",
+                        "logs:AssociateKmsKey",
+                    ],
+                    resources=[f"{_log_groups()}:*"],
+                    why_wildcard="Glue derives the names of its log groups from job, role and security configuration",
+                ),
+                Grant(
+                    actions=["cloudwatch:PutMetricData"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
+                    why_wildcard="PutMetricData has no resource to name; the condition confines it to Glue's namespace",
+                ),
+                Grant(actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], resources=[logs_key.key_arn]),
+            ],
+        )
+
+    def run_grants(self) -> tuple[Grant, ...]:
+        """Run the job and wait for its end ("AWS Glue" in "IAM policies for integrated services")."""
+        job = f"arn:{cdk.Aws.PARTITION}:glue:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:job/{self.name}"
+        return (
+            Grant(
+                actions=["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+                resources=[job],
+            ),
+        )
+
+    def run_arguments(self, bucket: str) -> dict[str, Any]:
+        """Arguments of one run, from the state's ``workflow_run`` and the stack's parameters."""
+
+        def uri(area_name: str) -> str:
+            return f"States.Format('s3://{{}}/{{}}/{area_name}/', '{bucket}', $.workflow_run)"
+
+        values = {
+            "workflow_run.$": "$.workflow_run",
+            "inventory_uri.$": uri(keys.ORIGINAL_INVENTORY),
+            "overrides_uri.$": uri(keys.NAMING_OVERRIDES),
+            "output_uri.$": uri(keys.SORTED_INVENTORY),
+            "not_migrated_uri.$": uri(keys.NOT_MIGRATED),
+            "rejected_uri.$": uri(keys.REJECTED_ROWS),
+            "metric_table": self._tables.metrics.table_name,
+            "partition_bytes": self._parameters.partition_bytes,
+            "partition_archives": self._parameters.partition_archives,
+            "file_archives": self._parameters.file_archives,
+        }
+        assert {name.removesuffix(".$") for name in values} == set(GlueJobArguments.names())
+        return {f"--{name}": value for name, value in values.items()}
+
+
+def _log_groups() -> str:
+    return f"arn:{cdk.Aws.PARTITION}:logs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:log-group:/aws-glue/*"

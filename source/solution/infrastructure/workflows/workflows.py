@@ -1,0 +1,95 @@
+"""All seven state machines, each made with those it starts."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from solution.infrastructure.function_groups import (
+    InventoryFunctions,
+    RequestFunctions,
+    RetrievalFunctions,
+    RunFunctions,
+)
+from solution.infrastructure.inventory_job import InventoryJob
+from solution.infrastructure.permissions import TracingPolicy
+from solution.infrastructure.schedules import Schedules
+from solution.infrastructure.settings import Parameters
+from solution.infrastructure.storage import InventoryBucket, Tables
+from solution.infrastructure.workflows.archives_status_cleanup import ArchivesStatusCleanup
+from solution.infrastructure.workflows.cleanup import Cleanup
+from solution.infrastructure.workflows.dashboard_update import DashboardUpdate
+from solution.infrastructure.workflows.extend_download_window import ExtendDownloadWindow
+from solution.infrastructure.workflows.initiate_retrieval import InitiateRetrieval
+from solution.infrastructure.workflows.inventory_retrieval import InventoryRetrieval
+from solution.infrastructure.workflows.machine import MachineDefaults
+from solution.infrastructure.workflows.orchestrator import Orchestrator
+
+
+class Workflows(Construct):
+    """``orchestrator`` is what the runbooks start; ``all`` are all seven."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        parameters: Parameters,
+        runs: RunFunctions,
+        inventories: InventoryFunctions,
+        requests: RequestFunctions,
+        retrieval: RetrievalFunctions,
+        job: InventoryJob,
+        tables: Tables,
+        inventory: InventoryBucket,
+        schedules: Schedules,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        defaults = MachineDefaults(
+            logging=parameters.step_function_logging,
+            tracing=TracingPolicy(self, "Tracing", switch=parameters.step_function_tracing),
+        )
+        stop = ArchivesStatusCleanup(
+            self, "ArchivesStatusCleanup", defaults=defaults, functions=runs, tables=tables, inventory=inventory
+        ).machine
+        get_inventory = InventoryRetrieval(
+            self,
+            "InventoryRetrieval",
+            defaults=defaults,
+            functions=inventories,
+            runs=runs,
+            job=job,
+            tables=tables,
+            inventory=inventory,
+        ).machine
+        initiate = InitiateRetrieval(
+            self, "InitiateRetrieval", defaults=defaults, functions=requests, tables=tables, inventory=inventory
+        ).machine
+        extend = ExtendDownloadWindow(
+            self,
+            "ExtendDownloadWindow",
+            defaults=defaults,
+            runs=runs,
+            requests=requests,
+            tables=tables,
+            inventory=inventory,
+        ).machine
+        update = DashboardUpdate(self, "DashboardUpdate", defaults=defaults, tables=tables).machine
+        clean_up = Cleanup(
+            self, "Cleanup", defaults=defaults, functions=runs, schedules=schedules, dashboard_update=update
+        ).machine
+        self.orchestrator = Orchestrator(
+            self,
+            "Orchestrator",
+            defaults=defaults,
+            runs=runs,
+            retrieval=retrieval,
+            tables=tables,
+            schedules=schedules,
+            archives_status_cleanup=stop,
+            inventory_retrieval=get_inventory,
+            initiate_retrieval=initiate,
+            extend_download_window=extend,
+            dashboard_update=update,
+            cleanup=clean_up,
+        ).machine
+        self.all = (self.orchestrator, stop, get_inventory, initiate, extend, update, clean_up)
