@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -385,3 +386,37 @@ def test_a_port_in_use_is_an_error_and_nothing_is_started(glacier: RunningGlacie
     with pytest.raises(OSError, match="in use"), serve(tmp_path / "second", port=port):
         pass
     assert not (tmp_path / "second").exists()
+
+
+def test_it_is_served_by_hand_and_ends_when_told(tmp_path: Path) -> None:
+    server = subprocess.Popen(  # noqa: S603  # our own arguments
+        [
+            *(sys.executable, "-m", "solution.mocking.glacier"),
+            *("--data-dir", str(tmp_path / "by-hand"), "--sample", "small", "--time-factor", "36000"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stderr is not None
+        url = server.stderr.readline().split(" at ")[1].split(";")[0]
+        client: GlacierClient = AWS.client("glacier", endpoint_url=url)
+        assert client.describe_vault(vaultName="small")["NumberOfArchives"] == 12
+    finally:
+        server.terminate()
+        remaining = server.communicate(timeout=PATIENCE)[1]
+    assert (server.returncode, remaining) == (0, "")
+
+
+def test_a_body_that_stops_early_leaves_nothing(client: GlacierClient, glacier: RunningGlacier, vault: str) -> None:
+    host, port = glacier.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /-/vaults/{vault}/archives HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n"
+        "x-amz-glacier-version: 2012-06-01\r\n\r\nonly this"
+    )
+    before = glacier.service.statistics.to_json()["errors"].get("RequestTimeoutException", 0)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode())
+    errors = glacier.service.statistics.to_json
+    eventually(lambda: errors()["errors"].get("RequestTimeoutException", 0) == before + 1)
+    assert client.describe_vault(vaultName=vault)["NumberOfArchives"] == 0

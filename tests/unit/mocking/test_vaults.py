@@ -54,8 +54,7 @@ def test_pages_of_vaults_show_each_once(glacier: Glacier) -> None:
         marker = page["Marker"]
         if not marker:
             break
-    assert names == ["v", *(f"vault-{number:02d}" for number in range(25))] or names == sorted(names)
-    assert len(set(names)) == 26
+    assert names == ["v", *(f"vault-{number:02d}" for number in range(25))]
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "many"}, {"marker": "elsewhere"}])

@@ -324,7 +324,10 @@ class GlacierService:
         )
 
     def _complete_archive_jobs(self) -> int:
-        return self._jobs.complete_due(ARCHIVE) + self._jobs.purge()
+        done = self._jobs.complete_due(ARCHIVE)
+        while purged := self._jobs.purge():
+            done += purged
+        return done
 
     def _table(self) -> dict[str, Callable[[Call], Response]]:
         vaults, uploads, jobs, outputs = self._vaults, self._uploads, self._jobs, self._outputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,9 @@ class Uploads:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._store = context.store
+        # Copying a part to its place may take long and must not hold up the database; but nobody may complete or
+        # abort an upload meanwhile.
+        self._parts = threading.Lock()
 
     def upload_archive(self, vault_name: str, request: Request, incoming: Incoming) -> Response:
         """POST archives: the whole archive in one request."""
@@ -154,7 +158,7 @@ class Uploads:
             message = f"Content-Range {first}-{last} is past part {MOST_PARTS}. Use a larger part size."
             raise InvalidParameterError(message)
         tree_hash, size = incoming.tree_hash, incoming.size
-        with self._store.transaction():
+        with self._parts:
             self._upload(vault_name, upload_id)
             self._store.bodies.keep_part(incoming, upload_id, first)
             self._store.execute(
@@ -170,7 +174,7 @@ class Uploads:
         """
         size_text = required_header(request, "x-amz-archive-size", "archive size")
         claimed = required_header(request, _TREE_HASH, "tree hash of the archive")
-        with self._store.transaction():
+        with self._parts, self._store.transaction():
             done = self._completed(upload_id, claimed)
             if done:
                 return self._created(vault_name, done, claimed.lower())
@@ -201,11 +205,12 @@ class Uploads:
 
     def abort(self, vault_name: str, upload_id: str) -> Response:
         """DELETE multipart-upload."""
-        with self._store.transaction():
-            self._upload(vault_name, upload_id)
-            self._store.execute("DELETE FROM parts WHERE upload_id = ?", (upload_id,))
-            self._store.execute("DELETE FROM uploads WHERE upload_id = ?", (upload_id,))
-        self._store.bodies.discard_upload(upload_id)
+        with self._parts:
+            with self._store.transaction():
+                self._upload(vault_name, upload_id)
+                self._store.execute("DELETE FROM parts WHERE upload_id = ?", (upload_id,))
+                self._store.execute("DELETE FROM uploads WHERE upload_id = ?", (upload_id,))
+            self._store.bodies.discard_upload(upload_id)
         return reply(204)
 
     def list_parts(self, vault_name: str, upload_id: str, request: Request) -> Response:
