@@ -30,8 +30,8 @@ class Tally:
 
     @property
     def missing(self) -> int:
-        """Archives of which nothing final is known yet."""
-        return self.count(Metric.TOTAL) - self.ended
+        """Archives of which nothing final is known yet; the total also counts those that are never asked for."""
+        return self.count(Metric.TOTAL) - self.count(Metric.SKIPPED) - self.count(Metric.REJECTED) - self.ended
 
     @property
     def complete(self) -> bool:
