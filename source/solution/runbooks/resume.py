@@ -1,7 +1,7 @@
 """ResumeAutomationRunbook: carries on with a run that has stopped; only what is missing is transferred.
 
 Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text. A
-parameter that is empty or absent keeps the value the run was launched with."""
+parameter that is empty or absent keeps the value the run was launched with; what was answered with YES stays so."""
 
 from __future__ import annotations
 
@@ -48,13 +48,12 @@ def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # n
     if events.get("VaultName", "").strip() not in ("", vault):
         raise Refused(f"VaultName {events['VaultName']!r}: WorkflowRun {run!r} copies vault {vault!r}; leave it empty")
     _check_vault(events, vault)
-    acknowledged = acknowledged or ("YES" if record["cross_region_transfer"]["BOOL"] else "NO")
-    elsewhere = _check_destination(events, acknowledged == "YES")
+    elsewhere = _check_destination(events, acknowledged == "YES" or record["cross_region_transfer"]["BOOL"])
     order = {
         "workflow_run": run,
         "vault_name": vault,
         "migration_type": "RESUME",
-        "provided_inventory": provided == "YES" if provided else record["provided_inventory"]["BOOL"],
+        "provided_inventory": provided == "YES" or record["provided_inventory"]["BOOL"],
         "description": events.get("Description") or record["description"]["S"],
         "tier": tier or record["tier"]["S"],
         "s3_storage_class": STORAGE_CLASSES.get(label) or record["s3_storage_class"]["S"],

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from solution.application.use_cases.summary_text import size_text
-from solution.contract.object_keys import summary_key
 from solution.contract.tables import RunStatus
 from solution.domain.archive import format_time
 from solution.domain.errors import NotPossible
@@ -72,14 +71,12 @@ def notice_text(
     if report:
         sizes = report.get("bytes") or {}
         for name, count in report["archives"].items():
+            size = f"  {size_text(sizes[name])}" if name in sizes else ""
             if count:
-                lines.append(
-                    f"{name.replace('_', ' ') + ':':<15}{count:>15,} archives  {size_text(sizes.get(name, 0))}"
-                )
-        lines += ["", f"Report: {report.get('summary_uri') or summary_key(run)}"]
-        lines.append(
-            f"What did not arrive, and why: {report.get('failed_archives_uri') or report['failed_archives_key']}"
-        )
+                lines.append(f"{name.replace('_', ' ') + ':':<15}{count:>15,} archives{size}")
+        lines += ["", f"Report: {report.get('summary_uri') or report['summary_key']}"]
+        failed = report.get("failed_archives_uri") or report["failed_archives_key"]
+        lines.append(f"What did not arrive, and why: {failed}")
     else:
         lines.append("No report could be written; see the log of the clean-up state machine.")
     if outcome is not RunStatus.COMPLETED:
