@@ -1,0 +1,71 @@
+"""Archives of many runs in a list, scanned and stopped as the table is."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanPage
+from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from solution.application.ports.archive_scan import ScanQuery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptArchive:
+    """An archive with what a scan looks at but does not tell."""
+
+    run: str
+    row: ArchiveRow
+    window_end: str = ""
+
+
+class InMemoryArchiveTable:
+    """`ArchiveScan` and `ArchiveStops` of `solution.application.ports.archive_scan`; pages hold ``page`` archives."""
+
+    def __init__(self, *archives: KeptArchive, page: int = 100) -> None:
+        self.archives = list(archives)
+        self.page = page
+
+    def pages(self, query: ScanQuery, *, segment: int, total_segments: int, start: str | None) -> Iterator[ScanPage]:
+        mine = [one for one in self.archives if zlib.crc32(one.row.archive_id.encode()) % total_segments == segment]
+        position = int(start) if start is not None else 0
+        while True:
+            rows = [one.row for one in mine[position : position + self.page] if _matches(one, query)]
+            if query.purpose is not Purpose.REPORT:
+                rows = [ArchiveRow(archive_id=row.archive_id) for row in rows]
+            position += self.page
+            following = str(position) if position < len(mine) else None
+            yield ScanPage(rows=rows, next=following)
+            if following is None:
+                return
+
+    def stop(self, run: str, archive_ids: Sequence[str]) -> int:
+        stopped = 0
+        for position, one in enumerate(self.archives):
+            if (
+                one.run == run
+                and one.row.archive_id in archive_ids
+                and ArchiveStatus(one.row.status) in ALLOWED_FROM[ArchiveStatus.STOPPED]
+            ):
+                row = replace(one.row, status=str(ArchiveStatus.STOPPED), failure="")
+                self.archives[position] = KeptArchive(run=run, row=row)
+                stopped += 1
+        return stopped
+
+
+def _matches(one: KeptArchive, query: ScanQuery) -> bool:
+    status = ArchiveStatus(one.row.status)
+    if one.run != query.run:
+        return False
+    match query.purpose:
+        case Purpose.UNFINISHED:
+            return status in UNFINISHED | {ArchiveStatus.FAILED}
+        case Purpose.EXPIRING:
+            return status is ArchiveStatus.STAGED and one.window_end < query.expiring_before
+        case Purpose.REPORT:
+            return True
