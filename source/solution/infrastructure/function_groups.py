@@ -15,7 +15,6 @@ from solution.contract import object_keys as keys
 from solution.infrastructure.functions import LONG, QUICK, STEADY, STREAMING, FunctionFactory
 from solution.infrastructure.messaging import Queues, Topics
 from solution.infrastructure.permissions import (
-    MULTIPART_WRITE,
     Grant,
     area,
     consume,
@@ -53,7 +52,7 @@ class RunFunctions(Construct):
             ep.RUN_REGISTRAR,
             size=QUICK,
             does="Writes the record of a run, or refuses a run that cannot be",
-            grants=[table(tables.retrieval, "GetItem", "PutItem", "UpdateItem")],
+            grants=[table(tables.retrieval, "GetItem", "UpdateItem")],
         )
         self.archives_scan = factory.make(
             self,
@@ -61,10 +60,11 @@ class RunFunctions(Construct):
             size=LONG,
             does="Writes the archives of a run that answer a question into files",
             grants=[
-                table(tables.retrieval, "Scan", "GetItem"),
-                area(bucket, keys.ARCHIVES_STATUS_CLEANUP, "PutObject", "AbortMultipartUpload"),
-                area(bucket, keys.DOWNLOAD_WINDOW_EXTENSION, "PutObject", "AbortMultipartUpload"),
-                area(bucket, keys.REPORT, "PutObject", "AbortMultipartUpload"),
+                table(tables.retrieval, "Scan"),
+                listing(bucket.bucket_arn, "ListBucket"),
+                area(bucket, keys.ARCHIVES_STATUS_CLEANUP, "PutObject", "DeleteObject"),
+                area(bucket, keys.DOWNLOAD_WINDOW_EXTENSION, "PutObject", "DeleteObject"),
+                area(bucket, keys.REPORT, "PutObject", "DeleteObject"),
             ],
         )
         self.archives_status_stop = factory.make(
@@ -72,7 +72,7 @@ class RunFunctions(Construct):
             ep.ARCHIVES_STATUS_STOP,
             size=STEADY,
             does="Marks archives that an earlier attempt left unfinished as stopped",
-            grants=[table(tables.retrieval, "BatchGetItem", "GetItem", "UpdateItem", "PartiQLUpdate", "PartiQLSelect")],
+            grants=[table(tables.retrieval, "PartiQLUpdate")],
         )
         self.abort_uploads = factory.make(
             self,
@@ -90,13 +90,11 @@ class RunFunctions(Construct):
             size=LONG,
             does="Writes the list of failed archives and the summary of a run",
             grants=[
-                table(tables.retrieval, "GetItem", "Query", "UpdateItem"),
+                table(tables.retrieval, "GetItem"),
                 table(tables.metrics, "GetItem"),
                 listing(bucket.bucket_arn, "ListBucket"),
-                area(bucket, keys.REPORT, "GetObject", *MULTIPART_WRITE),
-                area(bucket, keys.FAILED_ARCHIVES, *MULTIPART_WRITE),
-                area(bucket, keys.NOT_MIGRATED, "GetObject"),
-                area(bucket, keys.REJECTED_ROWS, "GetObject"),
+                area(bucket, keys.REPORT, "GetObject", "PutObject", "AbortMultipartUpload"),
+                area(bucket, keys.FAILED_ARCHIVES, "PutObject", "AbortMultipartUpload"),
             ],
         )
         self.completion_notice = factory.make(
@@ -145,7 +143,7 @@ class InventoryFunctions(Construct):
             ep.INVENTORY_JOB_REQUEST,
             size=QUICK,
             does="Asks Glacier for the inventory of a vault",
-            grants=[vaults("InitiateJob", "ListJobs")],
+            grants=[vaults("InitiateJob")],
         )
         self.job_status = factory.make(
             self,
@@ -159,21 +157,27 @@ class InventoryFunctions(Construct):
             ep.INVENTORY_UPLOAD_START,
             size=QUICK,
             does="Cuts the inventory into ranges and opens the upload they become parts of",
-            grants=[area(bucket, keys.ORIGINAL_INVENTORY, *MULTIPART_WRITE)],
+            grants=[
+                listing(bucket.bucket_arn, "ListBucketMultipartUploads"),
+                area(bucket, keys.ORIGINAL_INVENTORY, "PutObject"),
+            ],
         )
         self.chunk_transfer = factory.make(
             self,
             ep.INVENTORY_CHUNK_TRANSFER,
             size=STREAMING,
             does="Copies one range of the inventory",
-            grants=[vaults("GetJobOutput"), area(bucket, keys.ORIGINAL_INVENTORY, *MULTIPART_WRITE)],
+            grants=[vaults("GetJobOutput"), area(bucket, keys.ORIGINAL_INVENTORY, "PutObject")],
         )
         self.upload_complete = factory.make(
             self,
             ep.INVENTORY_UPLOAD_COMPLETE,
             size=QUICK,
             does="Checks the parts of the inventory and completes its upload",
-            grants=[area(bucket, keys.ORIGINAL_INVENTORY, "GetObject", *MULTIPART_WRITE), exists],
+            grants=[
+                area(bucket, keys.ORIGINAL_INVENTORY, "GetObject", "PutObject", "ListMultipartUploadParts"),
+                exists,
+            ],
         )
         self.provided_check = factory.make(
             self,
@@ -187,7 +191,7 @@ class InventoryFunctions(Construct):
             ep.NAMING_OVERRIDE_FETCH,
             size=STREAMING,
             does="Fetches the names that the user chose",
-            grants=[area(bucket, keys.NAMING_OVERRIDES, *MULTIPART_WRITE)],
+            grants=[area(bucket, keys.NAMING_OVERRIDES, "PutObject", "AbortMultipartUpload")],
         )
 
     @property
@@ -209,17 +213,15 @@ class RequestFunctions(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, factory: FunctionFactory, tables: Tables) -> None:
         super().__init__(scope, construct_id)
-        records = table(
-            tables.retrieval,
-            *("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "UpdateItem"),
-            *("PartiQLInsert", "PartiQLSelect", "PartiQLUpdate"),
-        )
         self.initiate_archive_retrieval = factory.make(
             self,
             ep.INITIATE_ARCHIVE_RETRIEVAL,
             size=STEADY,
             does="Asks Glacier for a batch of archives",
-            grants=[vaults("InitiateJob"), records],
+            grants=[
+                vaults("InitiateJob"),
+                table(tables.retrieval, "BatchGetItem", "BatchWriteItem", "Query", "PartiQLInsert", "PartiQLUpdate"),
+            ],
         )
         self.calculate_timeout = factory.make(
             self,
@@ -233,7 +235,7 @@ class RequestFunctions(Construct):
             ep.EXTEND_WINDOW_REQUEST,
             size=STEADY,
             does="Asks again for staged archives whose window is about to close",
-            grants=[vaults("InitiateJob"), records],
+            grants=[vaults("InitiateJob"), table(tables.retrieval, "BatchGetItem", "UpdateItem")],
         )
 
     @property
@@ -261,13 +263,10 @@ class RetrievalFunctions(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._queues = queues
-        new_objects = objects(destination.arn, "*", *MULTIPART_WRITE, why=_RUN_PREFIX)
-        proof = objects(destination.arn, "*", "GetObject", "GetObjectAttributes", why=_RUN_PREFIX)
-        exists = listing(destination.arn, "ListBucket")
-        parts = table(
-            tables.retrieval,
-            *("BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
-        )
+        new_objects = objects(destination.arn, "*", "PutObject", why=_RUN_PREFIX)
+        abort = objects(destination.arn, "*", "AbortMultipartUpload", why=_RUN_PREFIX)
+        proof = objects(destination.arn, "*", "GetObject", why=_RUN_PREFIX)
+        exists = listing(destination.arn, "ListBucket")  # without it S3 answers 403 for an object that is not there
         self.notifications_processor = factory.make(
             self,
             ep.NOTIFICATIONS_PROCESSOR,
@@ -275,9 +274,9 @@ class RetrievalFunctions(Construct):
             does="Turns Glacier's notifications into chunks to copy",
             grants=[
                 consume(queues.notifications.queue),
-                table(tables.retrieval, "GetItem", "UpdateItem"),
-                table(tables.facilitator, "GetItem", "PutItem", "UpdateItem"),
-                new_objects,
+                table(tables.retrieval, "GetItem", "Query", "UpdateItem"),
+                table(tables.facilitator, "UpdateItem"),
+                *(new_objects, abort),
                 send(queues.chunks.queue),
             ],
         )
@@ -288,10 +287,9 @@ class RetrievalFunctions(Construct):
             does="Copies one chunk of an archive, proven by its tree hash",
             grants=[
                 consume(queues.chunks.queue),
-                vaults("GetJobOutput", "InitiateJob", "DescribeJob"),
-                parts,
+                vaults("GetJobOutput", "InitiateJob"),
+                table(tables.retrieval, "GetItem", "PutItem", "Query", "UpdateItem"),
                 *(new_objects, proof, exists),
-                send(queues.chunks.queue),
                 send(queues.validation.queue),
             ],
         )
@@ -300,7 +298,11 @@ class RetrievalFunctions(Construct):
             ep.ARCHIVE_VALIDATION,
             size=LONG,
             does="Proves and completes archives of several chunks",
-            grants=[consume(queues.validation.queue), parts, new_objects, proof, exists],
+            grants=[
+                consume(queues.validation.queue),
+                table(tables.retrieval, "BatchWriteItem", "GetItem", "Query", "UpdateItem"),
+                *(new_objects, abort, proof, exists),
+            ],
         )
         self.dead_letter_processor = factory.make(
             self,
@@ -330,11 +332,7 @@ class RetrievalFunctions(Construct):
         )
 
     def _count(self, factory: FunctionFactory, tables: Tables) -> None:
-        counters = table(
-            tables.metrics,
-            *("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"),
-        )
-        results = table(tables.facilitator, "GetItem", "PutItem", "UpdateItem")
+        result = table(tables.facilitator, "UpdateItem")
         self.metrics_processor = factory.make(
             self,
             ep.METRICS_PROCESSOR,
@@ -343,9 +341,10 @@ class RetrievalFunctions(Construct):
             grants=[
                 *read_stream(tables.retrieval),
                 send(self._queues.metrics_failures),
-                counters,
-                results,
+                # a transaction is authorised by what it does
+                table(tables.metrics, "BatchGetItem", "GetItem", "UpdateItem"),
                 table(tables.retrieval, "GetItem"),
+                result,
             ],
         )
         self.completion_checker = factory.make(
@@ -353,7 +352,7 @@ class RetrievalFunctions(Construct):
             ep.COMPLETION_CHECKER,
             size=QUICK,
             does="Ends a run that is complete or does not move any more",
-            grants=[counters, results, table(tables.retrieval, "GetItem")],
+            grants=[table(tables.metrics, "GetItem", "PutItem"), result],
         )
         self.async_facilitator = factory.make(
             self,
@@ -363,7 +362,6 @@ class RetrievalFunctions(Construct):
             grants=[
                 *read_stream(tables.facilitator),
                 send(self._queues.facilitator_failures),
-                table(tables.facilitator, "GetItem", "UpdateItem"),
                 Grant(
                     actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
                     resources=["*"],

@@ -110,6 +110,8 @@ class FunctionFactory:
         resource.add_property_override(
             "TracingConfig", self._tracing.switch.choose({"Mode": "Active"}, {"Mode": "PassThrough"})
         )
+        # CDK adds the role, which the function refers to anyway
+        resource.add_deletion_override("DependsOn")
         acknowledge(
             function,
             "AwsSolutions-L1",

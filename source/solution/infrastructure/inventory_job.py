@@ -123,14 +123,17 @@ class InventoryJob(Construct):
                 ),
                 listing(bucket.bucket_arn, "ListBucket", "GetBucketLocation"),
                 area(bucket, keys.ORIGINAL_INVENTORY, "GetObject"),
-                area(bucket, keys.NAMING_OVERRIDES, "GetObject", "PutObject"),
+                area(bucket, keys.NAMING_OVERRIDES, "GetObject"),
                 area(bucket, keys.SORTED_INVENTORY, *read_write),
                 area(bucket, keys.NOT_MIGRATED, *read_write),
                 area(bucket, keys.REJECTED_ROWS, *read_write),
                 permissions.objects(
                     bucket.bucket_arn, "temporary/*", *read_write, why="Spark chooses the names of temporary files"
                 ),
-                table(self._tables.metrics, "GetItem", "PutItem", "UpdateItem"),
+                permissions.objects(
+                    bucket.bucket_arn, "*_$folder$", *read_write, why="Glue marks folders by objects of such names"
+                ),
+                table(self._tables.metrics, "UpdateItem"),
                 Grant(
                     actions=[
                         "logs:CreateLogGroup",
@@ -179,7 +182,8 @@ class InventoryJob(Construct):
             "partition_archives": self._parameters.partition_archives,
             "file_archives": self._parameters.file_archives,
         }
-        assert {name.removesuffix(".$") for name in values} == set(GlueJobArguments.names())
+        if {name.removesuffix(".$") for name in values} != set(GlueJobArguments.names()):
+            raise ValueError(f"the inventory job takes {GlueJobArguments.names()}, not {list(values)}")
         return {f"--{name}": value for name, value in values.items()}
 
 

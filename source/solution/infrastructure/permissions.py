@@ -21,8 +21,6 @@ from constructs import Construct
 from solution.infrastructure.nag import acknowledge
 from solution.infrastructure.settings import Switch
 
-MULTIPART_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
@@ -107,7 +105,7 @@ def table(on: dynamodb.ITable, *operations: str) -> Grant:
 def objects(bucket_arn: str, pattern: str, *operations: str, why: str) -> Grant:
     """The named S3 operations on objects whose key matches ``pattern``, in this account's buckets only."""
     return Grant(
-        actions=[operation if operation.startswith("s3:") else f"s3:{operation}" for operation in operations],
+        actions=[f"s3:{operation}" for operation in operations],
         resources=[f"{bucket_arn}/{pattern}"],
         conditions={"StringEquals": {"aws:ResourceAccount": cdk.Aws.ACCOUNT_ID}},
         why_wildcard=why,

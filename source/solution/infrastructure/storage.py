@@ -111,10 +111,11 @@ class DestinationBucket(Construct):
             self, "MakeDestinationBucket", expression=cdk.Fn.condition_equals(existing_name, "")
         )
         none_given.override_logical_id("MakeDestinationBucket")
+        own_name = _bucket_name(self, "destinationbucket")
         bucket = s3.Bucket(
             self,
             "DestinationBucket",
-            bucket_name=_bucket_name(self, "destinationbucket"),
+            bucket_name=own_name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
@@ -128,7 +129,8 @@ class DestinationBucket(Construct):
         for child in bucket.node.find_all():
             if isinstance(child, cdk.CfnResource):
                 child.cfn_options.condition = none_given
-        self.name = cdk.Token.as_string(cdk.Fn.condition_if(none_given.logical_id, bucket.bucket_name, existing_name))
+        # spelled out, not referenced: there may be no such bucket to refer to
+        self.name = cdk.Token.as_string(cdk.Fn.condition_if(none_given.logical_id, own_name, existing_name))
         self.arn = f"arn:{cdk.Aws.PARTITION}:s3:::{self.name}"
 
 

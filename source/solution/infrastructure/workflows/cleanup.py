@@ -82,8 +82,8 @@ def _prepare() -> State:
             "failure.$": "$.failure",
             "output_prefix.$": f"States.Format('{{}}/{keys.REPORT}/manifest/{{}}/', $.workflow_run, $.execution_name)",
             "segments": segments(),
-            # replaced by the function; what the notice gets when the report could not be written
-            "report": None,
+            # what the notice gets when the report could not be written
+            "report": {"written": None},
         },
     }
 
@@ -125,13 +125,15 @@ def _report(functions: RunFunctions) -> dict[str, State]:
         "WriteManifest": scan(
             functions.archives_scan.function_arn, purpose="report", prefix_path="$.output_prefix", timeout=LONG.timeout
         ),
-        "WriteReport": invoke(
-            functions.run_report.function_arn,
-            {**shared, "execution_name.$": "$.execution_name", "failure.$": "$.failure"},
-            timeout=LONG.timeout,
-            select=["outcome", "archives", "failed_archives_key", "summary_key"],
-            into="report",
-        ),
+        "WriteReport": {
+            **invoke(
+                functions.run_report.function_arn,
+                {**shared, "execution_name.$": "$.execution_name", "failure.$": "$.failure"},
+                timeout=LONG.timeout,
+            ),
+            "ResultSelector": {"written.$": "$.Payload"},
+            "ResultPath": "$.report",
+        },
     }
 
 
@@ -145,7 +147,7 @@ def _tell(functions: RunFunctions, dashboard_update: Machine) -> dict[str, State
         },
         "Notify": invoke(
             functions.completion_notice.function_arn,
-            {**shared, "report.$": "$.report", "failure.$": "$.failure"},
+            {**shared, "report.$": "$.report.written", "failure.$": "$.failure"},
             timeout=QUICK.timeout,
             select=["outcome"],
             into="notice",
