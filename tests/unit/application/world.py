@@ -1,0 +1,322 @@
+"""Archive retrieval over the in-memory ports: queues deliver at least once, and functions may die anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, cast
+
+from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.counters import InMemoryCounters
+from solution.application.in_memory.facilitator import InMemoryFacilitator
+from solution.application.in_memory.glacier import InMemoryGlacier
+from solution.application.in_memory.objects import InMemoryObjectStore
+from solution.application.in_memory.queues import InMemoryQueue
+from solution.application.in_memory.records import InMemoryRunFacts, InMemoryTransferRecords, Written
+from solution.application.ports.clock import Deadline
+from solution.application.ports.counters import Tally
+from solution.application.ports.records import ArchiveRecord, RunFacts
+from solution.application.use_cases.asking import JobAsker
+from solution.application.use_cases.backoff import FullJitter, TokenBucket
+from solution.application.use_cases.bury_message import BuryMessage
+from solution.application.use_cases.count_changes import Change, CountChanges
+from solution.application.use_cases.process_notifications import Incoming, ProcessNotifications
+from solution.application.use_cases.request_archives import RequestArchives, Requested
+from solution.application.use_cases.transfer_chunk import TransferChunk
+from solution.application.use_cases.validate_archive import ValidateArchive
+from solution.contract.messages import ChunkMessage, ValidationMessage
+from solution.contract.tables import completion_job_id
+from solution.domain.chunk_plan import MIB, ChunkPlan
+from solution.domain.status import ArchiveStatus, Metric, milestones
+from tests import builders
+
+EXECUTION = f"{builders.RUN}-1"
+MAX_RECEIVES = 5
+
+
+class Crash(BaseException):
+    """The process is gone: nothing below may catch it."""
+
+
+@dataclass
+class Fuse:
+    """Ends the process at call number ``at``, before it is made or after it has had its effect."""
+
+    at: int | None = None
+    after: bool = False
+    calls: int = 0
+    blown: bool = False
+
+    def arm(self, at: int, *, after: bool) -> None:
+        """From now on, count to ``at``."""
+        self.at, self.after, self.calls, self.blown = at, after, 0, False
+
+
+class Fragile:
+    """A port whose calls count against a fuse."""
+
+    def __init__(self, port: object, fuse: Fuse) -> None:
+        self._port = port
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            fuse = self._fuse
+            fuse.calls += 1
+            blow = fuse.calls == fuse.at
+            if blow and not fuse.after:
+                fuse.blown = True
+                raise Crash(name)
+            answer = method(*args, **kwargs)
+            if blow:
+                fuse.blown = True
+                raise Crash(name)
+            return answer
+
+        return call
+
+
+class SmallChunks(InMemoryTransferRecords):
+    """Cuts archives smaller than S3 would have it, so that tests need not hash much."""
+
+    def __init__(self, chunk_size: int) -> None:
+        super().__init__()
+        self._chunk_size = chunk_size
+
+    def create(self, records: Sequence[ArchiveRecord]) -> set[str]:
+        return super().create([self._cut(record) for record in records])
+
+    def reclaim(self, records: Sequence[ArchiveRecord]) -> set[str]:
+        return super().reclaim([self._cut(record) for record in records])
+
+    def _cut(self, record: ArchiveRecord) -> ArchiveRecord:
+        plan = ChunkPlan(size=record.archive.size, chunk_size=self._chunk_size)
+        return replace(record, chunk_size=plan.chunk_size, chunk_count=max(1, plan.count))
+
+
+@dataclass
+class Message:
+    """A message in a queue, and how often it has been delivered."""
+
+    body: str
+    deliveries: int = 0
+
+
+@dataclass
+class Queue:
+    """At least once: a message stays until its handler has returned, and moves to the dead letters after five tries."""
+
+    source: InMemoryQueue
+    messages: list[Message] = field(default_factory=list)
+
+    def fill(self) -> list[Message]:
+        """Take over what was sent."""
+        self.messages += [Message(body) for body in self.source.bodies]
+        self.source.bodies.clear()
+        return self.messages
+
+
+class World:
+    """One run over a vault of archives, cut into chunks of ``chunk_size`` bytes."""
+
+    def __init__(self, contents: dict[str, bytes], *, chunk_size: int = MIB) -> None:
+        self.clock = ManualClock()
+        self.fuse = Fuse()
+        self.contents = contents
+        self.archives = {name: builders.archive(name, data) for name, data in contents.items()}
+        self.glacier = InMemoryGlacier(self.clock, {builders.archive_id(name): data for name, data in contents.items()})
+        self.records = SmallChunks(chunk_size)
+        self.objects = InMemoryObjectStore()
+        self.counters = InMemoryCounters()
+        self.facilitator = InMemoryFacilitator()
+        self.notifications = Queue(InMemoryQueue())
+        self.chunks = Queue(InMemoryQueue())
+        self.validations = Queue(InMemoryQueue())
+        self.dead: list[Message] = []
+        self.announced: set[str] = set()
+        self.streamed = 0
+        self.counters.add(
+            builders.RUN,
+            Tally(
+                archives={Metric.TOTAL: len(contents)},
+                size={Metric.TOTAL: sum(len(data) for data in contents.values())},
+            ),
+        )
+        self._assemble()
+
+    def _assemble(self) -> None:
+        records = self._fragile(self.records)
+        glacier = self._fragile(self.glacier)
+        objects = self._fragile(self.objects)
+        facilitator = self._fragile(self.facilitator)
+        jitter = FullJitter(seed=1)
+        self.request = RequestArchives(
+            records=records,
+            asker=JobAsker(
+                glacier=glacier, clock=self.clock, bucket=TokenBucket(self.clock, 100), jitter=jitter, workers=1
+            ),
+            clock=self.clock,
+            chunk_size_mib=8,
+        )
+        self.notify = ProcessNotifications(
+            records=records,
+            facilitator=facilitator,
+            chunks=self._fragile(self.chunks.source),
+            objects=objects,
+            clock=self.clock,
+            window=timedelta(hours=24),
+        )
+        self.transfer = TransferChunk(
+            records=records,
+            glacier=glacier,
+            objects=objects,
+            validations=self._fragile(self.validations.source),
+            clock=self.clock,
+        )
+        self.validate = ValidateArchive(records=records, objects=objects, clock=self.clock)
+        self.bury = BuryMessage(records=records)
+        self.count = CountChanges(
+            counters=self._fragile(self.counters),
+            runs=InMemoryRunFacts(RunFacts(run=builders.RUN, execution_name=EXECUTION, partition_started_at=None)),
+            facilitator=facilitator,
+            clock=self.clock,
+            jitter=jitter,
+        )
+
+    def _fragile(self, port: Any) -> Any:
+        return cast("Any", Fragile(port, self.fuse))
+
+    # what the outside does
+
+    def ask(self, *names: str) -> Requested | None:
+        """InitiateArchiveRetrieval with these archives, or all; None when it died."""
+        batch = builders.batch(*(self.archives[name] for name in names or self.archives))
+        try:
+            return self.request(batch, Deadline.after(self.clock, 600))
+        except Crash:
+            return None
+
+    def finish_jobs(self, **outcome: str) -> None:
+        """Glacier ends every job that has not ended and publishes."""
+        for job_id in list(self.glacier.jobs):
+            if job_id not in self.announced:
+                self.announced.add(job_id)
+                self.notifications.source.bodies.append(self.glacier.finish(job_id, **outcome))
+
+    def deliver(self, queue: Queue, position: int = 0, *, twice: bool = False) -> None:
+        """Deliver one message; it stays if its handler fails, or if its deletion is lost (``twice``)."""
+        message = queue.fill()[position]
+        message.deliveries += 1
+        if self._handled(queue, message):
+            if not twice:
+                queue.messages.remove(message)
+        elif message.deliveries >= MAX_RECEIVES:
+            queue.messages.remove(message)
+            self.dead.append(message)
+
+    def _handled(self, queue: Queue, message: Message) -> bool:
+        try:
+            if queue is self.notifications:
+                return self.notify([Incoming(message_id="m", body=message.body)]) == []
+            if queue is self.chunks:
+                self.transfer(ChunkMessage.parse(message.body), deliveries=message.deliveries)
+            else:
+                self.validate(ValidationMessage.parse(message.body))
+        except (Crash, Exception):  # noqa: BLE001 - as Lambda: whatever it was, the message comes again
+            return False
+        return True
+
+    def bury_dead(self) -> None:
+        """DeadLetterProcessor takes all there is."""
+        while self.dead:
+            message = self.dead[0]
+            with contextlib.suppress(Crash):
+                self.bury(message.body, attempts=message.deliveries)
+                self.dead.pop(0)
+
+    def stream(self, rng: random.Random | None = None) -> None:
+        """Feed the table's stream to the counters, in one piece, or cut and replayed at random."""
+        changes = [to_change(written) for written in self.records.stream]
+        if rng is None:
+            while self.streamed < len(changes):
+                with contextlib.suppress(Crash):
+                    self.count(changes[self.streamed :])
+                    self.streamed = len(changes)
+            return
+        while self.streamed < len(changes):
+            start = rng.randint(max(0, self.streamed - 5), self.streamed)
+            end = rng.randint(start + 1, min(len(changes), start + 8))
+            with contextlib.suppress(Crash):
+                self.count(changes[start:end])
+                self.streamed = max(self.streamed, end)
+
+    def drain(self) -> None:
+        """Let everything run to its end."""
+        for _ in range(2000):
+            self.finish_jobs()
+            for queue in (self.notifications, self.chunks, self.validations):
+                if queue.fill():
+                    self.deliver(queue)
+                    break
+            else:
+                if not self.dead:
+                    self.stream()
+                    return
+                self.bury_dead()
+        raise AssertionError("the run does not come to an end")
+
+    # what can be seen
+
+    def status(self, name: str) -> ArchiveStatus:
+        """Status of an archive."""
+        return self.record(name).status
+
+    def record(self, name: str) -> ArchiveRecord:
+        """Record of an archive."""
+        return self.records.records[builders.RUN, builders.archive_id(name)]
+
+    def copied(self, name: str) -> bytes | None:
+        """Content of an archive's object."""
+        kept = self.objects.objects.get(f"{builders.RUN}/{name}.bin")
+        return kept.content if kept else None
+
+    @property
+    def released(self) -> bool:
+        """Whether the orchestrator's wait is over."""
+        return completion_job_id(builders.RUN, EXECUTION) in self.facilitator.results
+
+    def assert_what_must_always_hold(self) -> None:
+        """DESIGN, "What must always hold", as far as it can be seen from here."""
+        truth: dict[Metric, int] = dict.fromkeys(Metric, 0)
+        for record in self.records.records.values():
+            for metric in milestones(record.status):
+                truth[metric] += 1
+            name = record.archive.file_name.removesuffix(".bin")
+            if record.status is ArchiveStatus.DOWNLOADED:
+                assert self.copied(name) == self.contents[name]
+            else:
+                assert record.status is ArchiveStatus.FAILED, f"{name} was left {record.status}"
+                assert record.failure
+        truth[Metric.TOTAL] = len(self.contents)
+        tally = self.counters.read(builders.RUN)
+        assert tally is not None
+        assert {metric: tally.count(metric) for metric in Metric} == truth
+        assert len(self.records.records) == len(self.contents)
+        assert self.released
+
+
+def to_change(written: Written) -> Change:
+    """A write as the stream tells it."""
+    return Change(
+        run=written.after.run,
+        record_id=written.number.to_bytes(12),
+        slot=written.number // 3,
+        size=written.after.archive.size,
+        before=written.before.status if written.before else None,
+        after=written.after.status,
+    )
