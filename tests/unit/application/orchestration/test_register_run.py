@@ -1,0 +1,83 @@
+"""Whose run it is, and which attempt."""
+
+from __future__ import annotations
+
+import pytest
+
+from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.runs import InMemoryRunRecords
+from solution.application.use_cases.register_run import RegisterRun, Registration
+from solution.domain.archive import MigrationType
+from solution.domain.errors import NotPossible
+from tests.unit.application.orchestration.builders import RUN, order, run_record
+
+RESUME = {"migration_type": MigrationType.RESUME}
+
+
+def _register(
+    records: InMemoryRunRecords, *, arn: str = "arn:a", name: str = "run-1-1", **changes: object
+) -> Registration:
+    return RegisterRun(records=records, clock=ManualClock())(order(**changes), execution_arn=arn, execution_name=name)
+
+
+def test_a_launch_begins_attempt_one() -> None:
+    records = InMemoryRunRecords()
+    registration = _register(records)
+    assert registration.attempt == 1
+    assert registration.rule_target_id == RUN
+    assert registration.completion_job_id == "completion|run-1|run-1-1"
+    assert records.by_run[RUN].started_at == registration.started_at == "2025-03-01T12:00:00.000Z"
+
+
+def test_the_same_execution_may_register_twice() -> None:
+    records = InMemoryRunRecords()
+    assert _register(records) == _register(records)
+
+
+def test_a_launch_of_a_known_run_is_refused_and_leaves_it_alone() -> None:
+    records = InMemoryRunRecords(run_record())
+    with pytest.raises(NotPossible, match=r"'run-1' exists already.*ResumeAutomationRunbook"):
+        _register(records, arn="arn:b")
+    assert records.by_run[RUN] == run_record()
+
+
+def test_a_resume_is_the_next_attempt_of_a_run_that_keeps_its_start() -> None:
+    records = InMemoryRunRecords(run_record())
+    registration = _register(records, arn="arn:b", name="run-1-2", **RESUME)
+    assert registration.attempt == 2
+    assert registration.started_at == run_record().started_at
+    assert records.by_run[RUN].execution_arn == "arn:b"
+
+
+def test_an_attempt_takes_its_number_from_the_execution_when_names_were_used_up() -> None:
+    assert _register(InMemoryRunRecords(run_record()), arn="arn:b", name="run-1-7", **RESUME).attempt == 7
+
+
+def test_an_execution_named_by_hand_still_counts_on() -> None:
+    assert _register(InMemoryRunRecords(run_record(attempt=3)), arn="arn:b", name="by-hand", **RESUME).attempt == 4
+
+
+def test_a_resume_of_an_unknown_run_is_refused() -> None:
+    with pytest.raises(NotPossible, match="not known"):
+        _register(InMemoryRunRecords(), **RESUME)
+
+
+def test_a_resume_with_another_vault_is_refused() -> None:
+    with pytest.raises(NotPossible, match="copies vault 'photos', not 'music'"):
+        _register(InMemoryRunRecords(run_record()), arn="arn:b", vault_name="music", **RESUME)
+
+
+def test_of_two_resumes_at_once_one_is_refused() -> None:
+    class Overtaken(InMemoryRunRecords):
+        def renew(self, record: object, *, previous_attempt: int) -> bool:  # noqa: ARG002
+            return False
+
+    with pytest.raises(NotPossible, match="somebody else"):
+        _register(Overtaken(run_record()), arn="arn:b", name="run-1-2", **RESUME)
+
+
+def test_the_presigned_url_is_not_kept() -> None:
+    records = InMemoryRunRecords()
+    _register(records, name_override_presigned_url="https://host/names.csv?X-Amz-Signature=secret")
+    assert "secret" not in repr(records.by_run[RUN])
+    assert records.by_run[RUN].name_override

@@ -1,0 +1,168 @@
+"""The end of a run in writing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from solution.application.in_memory.archive_scan import InMemoryArchiveTable, KeptArchive
+from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.counters import InMemoryCounters
+from solution.application.in_memory.inventory_files import InMemoryInventoryFiles
+from solution.application.in_memory.runs import InMemoryRunRecords
+from solution.application.ports.archive_scan import Purpose
+from solution.application.ports.clock import Deadline
+from solution.application.ports.counters import Tally
+from solution.application.use_cases.report_run import Failure, ReportRun, RunReport, manifest_folder
+from solution.application.use_cases.scan_archives import ScanArchives
+from solution.contract.tables import RunStatus
+from solution.domain.errors import NotPossible
+from solution.domain.status import Metric
+from tests.unit.application.orchestration.builders import RUN, archive_id, kept, run_record
+
+
+class _Desk:
+    def __init__(self, *archives: KeptArchive, counted: dict[Metric, int], segments: int = 2) -> None:
+        self.files = InMemoryInventoryFiles()
+        self.counters = InMemoryCounters()
+        self.counters.add(RUN, Tally(archives=counted, size={metric: 10 * n for metric, n in counted.items()}))
+        self.records = InMemoryRunRecords(run_record())
+        self.clock = ManualClock()
+        scan = ScanArchives(
+            scan=InMemoryArchiveTable(*archives), files=self.files, clock=self.clock, extend_when_remaining=timedelta(0)
+        )
+        for segment in range(segments):
+            scan(
+                run=RUN,
+                purpose=Purpose.REPORT,
+                output_prefix=manifest_folder(RUN, "run-1-1"),
+                segment=segment,
+                total_segments=segments,
+                start=None,
+                deadline=Deadline.after(self.clock, 100),
+            )
+
+    def report(self, *, failure: Failure | None = None, execution_name: str = "run-1-1") -> RunReport:
+        report = ReportRun(
+            records=self.records,
+            counters=self.counters,
+            files=self.files,
+            clock=self.clock,
+            inventory_bucket="inventory",
+            destination_bucket="copies",
+        )
+        return report(run=RUN, vault_name="photos", execution_name=execution_name, failure=failure)
+
+    def failed(self) -> list[list[str]]:
+        text = self.files.files["run-1/failed_archives/failed_archives.csv"].decode()
+        return list(csv.reader(io.StringIO(text, newline="")))
+
+    def summary(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.files.files["run-1/report/summary.json"])
+        return loaded
+
+    def text(self) -> str:
+        return self.files.files["run-1/report/summary.md"].decode()
+
+
+def _counted(total: int, downloaded: int, **others: int) -> dict[Metric, int]:
+    reached = {Metric.REQUESTED: downloaded, Metric.STAGED: downloaded, Metric.DOWNLOADED: downloaded}
+    return {Metric.TOTAL: total} | reached | {Metric(name): count for name, count in others.items()}
+
+
+def test_a_run_that_copied_everything_is_completed() -> None:
+    desk = _Desk(kept(1, "downloaded"), kept(2, "downloaded"), counted=_counted(2, 2))
+    report = desk.report()
+    assert report.outcome is RunStatus.COMPLETED
+    assert report.differences == ()
+    assert desk.failed() == [["ArchiveId", "Key", "Bytes", "Reason"]]
+    assert desk.summary()["duration_seconds"] == 3600
+    assert "Every archive of the vault is in the destination bucket." in desk.text()
+
+
+def test_a_run_of_an_empty_vault_is_completed() -> None:
+    assert _Desk(counted={Metric.TOTAL: 0}).report().outcome is RunStatus.COMPLETED
+
+
+def test_what_did_not_arrive_is_listed_with_its_reason() -> None:
+    desk = _Desk(
+        kept(1, "downloaded"),
+        kept(2, "failed", failure='tree hash differs, "badly"\nindeed'),
+        kept(3, "staged"),
+        counted=_counted(3, 1, failed=1),
+    )
+    assert desk.report().outcome is RunStatus.COMPLETED_WITH_FAILURES
+    header, *rows = desk.failed()
+    assert header == ["ArchiveId", "Key", "Bytes", "Reason"]
+    assert sorted(rows) == [
+        [archive_id(2), "run-1/file 2", "10", 'tree hash differs, "badly"\nindeed'],
+        [archive_id(3), "run-1/file 3", "10", "not finished: it was still staged when the run ended; resume the run"],
+    ]
+    assert '| 1 | tree hash differs, "badly" indeed |' in desk.text()
+
+
+def test_archives_without_a_record_are_reported_as_not_requested() -> None:
+    report = _Desk(kept(1, "downloaded"), counted=_counted(5, 1)).report()
+    assert report.outcome is RunStatus.COMPLETED_WITH_FAILURES
+    assert report.archives["not_requested"].archives == 4
+    assert report.archives["not_requested"].size == 40
+
+
+def test_skipped_and_rejected_archives_were_not_to_be_requested_but_are_missing() -> None:
+    report = _Desk(kept(1, "downloaded"), counted=_counted(3, 1, skipped=1, rejected=1)).report()
+    assert report.archives["not_requested"].archives == 0
+    assert report.outcome is RunStatus.COMPLETED_WITH_FAILURES
+
+
+def test_counters_that_differ_from_the_records_are_reported() -> None:
+    desk = _Desk(kept(1, "downloaded"), counted=_counted(1, 1) | {Metric.STAGED: 2})
+    assert desk.report().differences == (
+        "staged: the counters say 2 archives with 20 bytes, the records say 1 with 10",
+    )
+    assert "## Counters that differ from the records" in desk.text()
+
+
+def test_a_failed_orchestrator_is_a_failed_run_whatever_arrived() -> None:
+    desk = _Desk(kept(1, "downloaded"), counted=_counted(1, 1))
+    assert desk.report(failure=Failure(error="States.Timeout", cause="too\nlong")).outcome is RunStatus.FAILED
+    assert desk.summary()["failure"] == {"error": "States.Timeout", "cause": "too\nlong"}
+    assert "- Failure: `States.Timeout`: too long" in desk.text()
+
+
+def test_the_manifests_of_other_attempts_do_not_count() -> None:
+    desk = _Desk(kept(1, "downloaded"), counted=_counted(1, 1))
+    folder = manifest_folder(RUN, "run-1-1")
+    for key in [key for key in desk.files.files if key.startswith(folder)]:
+        desk.files.files[key.replace("run-1-1/", "run-1-10/")] = desk.files.files[key]
+    assert desk.report().archives["recorded"].archives == 1
+
+
+def test_a_run_that_belongs_to_a_newer_attempt_is_not_reported_on() -> None:
+    desk = _Desk(counted={})
+    with pytest.raises(NotPossible, match="belongs to execution 'run-1-1' by now, not 'run-1-0'"):
+        desk.report(execution_name="run-1-0")
+
+
+def test_reporting_twice_says_the_same_twice() -> None:
+    desk = _Desk(kept(1, "failed"), counted=_counted(1, 0, failed=1))
+    first, text = desk.report(), desk.text()
+    assert desk.report() == first
+    assert desk.text() == text
+
+
+def test_many_failures_are_streamed_with_one_header() -> None:
+    desk = _Desk(*(kept(number, "failed") for number in range(2500)), counted=_counted(2500, 0, failed=2500))
+    desk.report()
+    rows = desk.failed()
+    assert len(rows) == 2501
+    assert len({row[0] for row in rows}) == 2501
+
+
+def test_no_failure_is_read_from_nothing() -> None:
+    assert Failure.parse(None) is None
+    assert Failure.parse({"Error": "E", "Cause": "C"}) == Failure(error="E", cause="C")
