@@ -91,12 +91,13 @@ def _cloudwatch(_action: str, body: Body, _region: str, account: str) -> str | N
     return f"arn:aws:cloudwatch::{account}:dashboard/{name}" if isinstance(name, str) and name else None
 
 
-def _logs(_action: str, body: Body, region: str, account: str) -> str | None:
-    """Events are written to a stream, which is part of the ARN."""
+def _logs(action: str, body: Body, region: str, account: str) -> str | None:
+    """A stream is part of the ARN, and a group's ends with ``:*`` (*Overview of managing access*, CloudWatch Logs)."""
     group, stream = body.get("logGroupName"), body.get("logStreamName")
-    if isinstance(group, str) and isinstance(stream, str):
-        return f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
-    return None
+    if not isinstance(group, str) or "Tag" in action:
+        return None
+    base = f"arn:aws:logs:{region}:{account}:log-group:{group}"
+    return f"{base}:log-stream:{stream}" if isinstance(stream, str) else f"{base}:*"
 
 
 _RESOURCES: Final[dict[str, Resource]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from solution.local.services import glacier
+from solution.local.services import glacier, glue_spark, ssm_documents
 from solution.local.settings import GatewaySettings
 
 
@@ -22,4 +22,4 @@ class Service(Protocol):
 
 def register(settings: GatewaySettings) -> Sequence[Service]:
     """Add our services to MiniStack."""
-    return [glacier.register(settings)]
+    return [glacier.register(settings), ssm_documents.register(settings), glue_spark.register(settings)]
