@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ministack import app as emulator
-from ministack.core import iam_actions, responses, router
+from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import sns
 
 from solution.local.patches.seam import Seam
@@ -109,6 +109,8 @@ class _PolicedNotifier:
         source = json.loads(message).get("VaultARN", "")
         responses.set_request_account_id(ACCOUNT_ID)
         responses.set_request_region(self._settings.region)
+        # Glacier publishes over TLS; without a request of its own, MiniStack would say that it did not.
+        iam_evaluator.pin_request_origin("127.0.0.1", secure_transport=True)
         if not sns.topic_policy_allows(topic_arn, _PRINCIPAL, source, ACCOUNT_ID):
             text = f"the policy of {topic_arn} does not allow {_PRINCIPAL} sns:Publish"
             raise TopicRefusedError(text)
@@ -119,6 +121,7 @@ class _PolicedNotifier:
 def register(settings: GatewaySettings) -> LocalGlacier:
     """Add Glacier to MiniStack's services, to its router and to its IAM."""
     Seam(sns).require("topic_policy_allows")
+    Seam(iam_evaluator).require("pin_request_origin")
     Seam(responses).require("StreamingResponse", "set_request_account_id", "set_request_region")
     # Otherwise the first call loads every model of botocore, for three seconds on the server's loop.
     Seam(router).set("_KNOWN_AWS_SERVICE_NAMES", frozenset({"glacier"}))
