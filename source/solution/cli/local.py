@@ -68,7 +68,7 @@ def up(
         print_json({"endpoint": running.endpoint, "state_dir": str(running.state_dir), "outputs": running.outputs})
         return
     out.print(f"The local AWS answers at {running.endpoint} and the solution is deployed.", soft_wrap=True)
-    named = f' --state-dir "{state_dir}"' if state_dir else ""
+    named = f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else ""
     out.print(f'Use it with: eval "$(glacier-transfer local env{named})"', soft_wrap=True, markup=False)
 
 

@@ -60,9 +60,13 @@ class RunState:
     failure: str
 
     @property
-    def total(self) -> Count:
-        """Archives that are to be copied."""
-        return self.counts[Metric.TOTAL]
+    def to_copy(self) -> Count:
+        """Archives that are to be copied: those of the inventory, but for too large and unreadable ones."""
+        total, skipped, rejected = (self.counts[metric] for metric in (Metric.TOTAL, Metric.SKIPPED, Metric.REJECTED))
+        return Count(
+            archives=total.archives - skipped.archives - rejected.archives,
+            bytes=total.bytes - skipped.bytes - rejected.bytes,
+        )
 
     @property
     def failed(self) -> Count:

@@ -151,13 +151,13 @@ def verify(
 ) -> None:
     """Check that every archive of a run is in the bucket; exit code 1 when one is missing or differs."""
     target = choose_target(local=local, state_dir=state_dir, profile=profile, region=region, stack=stack)
-    counts = read_run(target, run).counts
+    state = read_run(target, run)
     with Progress(console=err, disable=as_json, transient=True) as progress:
-        task = progress.add_task("Comparing", total=counts[Metric.TOTAL].archives or None)
+        task = progress.add_task("Comparing", total=state.to_copy.archives or None)
         result = verify_archives(
             target, run, sorted_inventory(target, run), deep=deep, advance=lambda: progress.advance(task)
         )
-    left_out = counts[Metric.SKIPPED].archives + counts[Metric.REJECTED].archives
+    left_out = state.counts[Metric.SKIPPED].archives + state.counts[Metric.REJECTED].archives
     if as_json:
         print_json({"run": run, "deep": deep, "left_out": left_out, **asdict(result)})
     else:

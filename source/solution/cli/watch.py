@@ -57,11 +57,11 @@ class RunProgress:
         for metric, task in self._tasks.items():
             count = state.counts[metric]
             self._progress.update(
-                task, total=state.total.archives, completed=count.archives, note=size_text(count.bytes)
+                task, total=state.to_copy.archives, completed=count.archives, note=size_text(count.bytes)
             )
         if state.failed.archives:
             if self._failed is None:
-                self._failed = self._progress.add_task("[red]Failed[/]", total=state.total.archives, note="")
+                self._failed = self._progress.add_task("[red]Failed[/]", total=state.to_copy.archives, note="")
             self._progress.update(self._failed, completed=state.failed.archives, note=size_text(state.failed.bytes))
 
 

@@ -85,7 +85,7 @@ class Outcome:
         return (
             self.state.complete
             and not self.comparison.problems
-            and self.comparison.equal == len(self.uploaded) == self.state.total.archives
+            and self.comparison.equal == len(self.uploaded) == self.state.to_copy.archives
         )
 
 
