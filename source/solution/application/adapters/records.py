@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +18,7 @@ from solution.application.ports.records import (
     STAGE_FROM,
     ArchiveRecord,
     Part,
+    PartStored,
     Progress,
     RunFacts,
     Staging,
@@ -180,24 +181,18 @@ class DynamoTransferRecords:
         )
         return _status(item)
 
-    def store_part(self, run: str, archive_id: str, *, upload_id: str, part: Part) -> bool:
-        """One PutItem; a part of an earlier upload is replaced."""
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={
-                    **_sub_key(run, archive_id, tables.part_sk(part.number)),
-                    PartItem.UPLOAD_ID: text(upload_id),
-                    PartItem.ETAG: text(part.etag),
-                    PartItem.CHECKSUM: text(part.checksum),
-                    PartItem.TREE_CHECKSUM: text(part.tree_hash),
-                },
-                ConditionExpression=f"attribute_not_exists({tables.PK}) OR {PartItem.UPLOAD_ID} <> :upload",
-                ExpressionAttributeValues={":upload": text(upload_id)},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+    def store_part(self, run: str, archive_id: str, *, upload_id: str, part: Part) -> PartStored:
+        """One PutItem; two more calls when another upload's part is in the way."""
+        in_the_way = self._put_part(run, archive_id, upload_id, part)
+        while in_the_way is not None:
+            other = in_the_way[PartItem.UPLOAD_ID]["S"]
+            if other == upload_id:
+                return PartStored.KNOWN
+            record = self.load(run, archive_id)
+            if record is None or record.upload_id != upload_id:
+                return PartStored.ABANDONED
+            in_the_way = self._put_part(run, archive_id, upload_id, part, replaced=other)
+        return PartStored.NEW
 
     def count_part(self, run: str, archive_id: str, *, upload_id: str) -> Progress:
         """One UpdateItem."""
@@ -252,6 +247,28 @@ class DynamoTransferRecords:
             ConsistentRead=True,
         )
         return (item for page in pages for item in page["Items"])
+
+    def _put_part(self, run: str, archive_id: str, upload_id: str, part: Part, *, replaced: str = "") -> Item | None:
+        """Put a part where there is none, or that of upload ``replaced``; else the one that is there."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **_sub_key(run, archive_id, tables.part_sk(part.number)),
+                    PartItem.UPLOAD_ID: text(upload_id),
+                    PartItem.ETAG: text(part.etag),
+                    PartItem.CHECKSUM: text(part.checksum),
+                    PartItem.TREE_CHECKSUM: text(part.tree_hash),
+                },
+                ConditionExpression=f"attribute_not_exists({PartItem.UPLOAD_ID}) OR {PartItem.UPLOAD_ID} = :replaced",
+                ExpressionAttributeValues={":replaced": text(replaced)},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return cast("Item", cast("Any", error.response)["Item"])
+        return None
 
     def _count(self, run: str, archive_id: str, upload_id: str, counter: ProgressItem) -> Progress:
         answer = self._client.update_item(

@@ -16,6 +16,7 @@ from solution.application.ports.records import (
     STAGE_FROM,
     ArchiveRecord,
     Part,
+    PartStored,
     Progress,
     RunFacts,
     Staging,
@@ -146,13 +147,16 @@ class InMemoryTransferRecords:
         )
         return record.status if record else None
 
-    def store_part(self, run: str, archive_id: str, *, upload_id: str, part: Part) -> bool:
+    def store_part(self, run: str, archive_id: str, *, upload_id: str, part: Part) -> PartStored:
         with self._lock:
             known = self._parts[run, archive_id].get(part.number)
             if known is not None and known[0] == upload_id:
-                return False
+                return PartStored.KNOWN
+            record = self.records.get((run, archive_id))
+            if known is not None and (record is None or record.upload_id != upload_id):
+                return PartStored.ABANDONED
             self._parts[run, archive_id][part.number] = (upload_id, part)
-            return True
+            return PartStored.NEW
 
     def count_part(self, run: str, archive_id: str, *, upload_id: str) -> Progress:
         return self._count(run, archive_id, upload_id, counted=1)

@@ -7,6 +7,7 @@ Every write that changes a state is conditional on the states it may come from; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from solution.domain.chunk_plan import ChunkPlan
@@ -96,6 +97,16 @@ class Part:
     tree_hash: str
 
 
+class PartStored(Enum):
+    """What became of remembering a part."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """This upload has the part already."""
+    ABANDONED = "abandoned"
+    """The archive has another upload by now, whose part must not be replaced."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """``counted``: parts counted as stored. ``replays``: parts found stored already, whose count may be lost.
@@ -174,8 +185,8 @@ class TransferRecords(Protocol):
         """
         ...
 
-    def store_part(self, run: str, archive_id: str, *, upload_id: str, part: Part) -> bool:
-        """Remember a stored part; False when this upload has it already."""
+    def store_part(self, run: str, archive_id: str, *, upload_id: str, part: Part) -> PartStored:
+        """Remember a stored part; one of another upload is replaced only if this upload is the archive's."""
         ...
 
     def count_part(self, run: str, archive_id: str, *, upload_id: str) -> Progress:

@@ -34,7 +34,10 @@ class BuryMessage:
         if subject is None:
             _log.error("A dead letter belongs to no archive and is dropped", extra={"body": body})
             return
-        run, archive_id, states = subject
+        run, archive_id, upload_id, states = subject
+        if upload_id and not self._is_current(run, archive_id, upload_id):
+            _log.info("A dead letter of an abandoned upload is dropped", extra={"body": body})
+            return
         problem = self._records.problem(run, archive_id) or _UNEXPLAINED
         reason = f"gave up after {attempts} attempts: {problem}"
         status = self._records.fail(run, archive_id, reason=reason, only=states)
@@ -46,25 +49,30 @@ class BuryMessage:
                 extra={"archive_id": archive_id, "workflow_run": run, "reason": reason, "status": status},
             )
 
+    def _is_current(self, run: str, archive_id: str, upload_id: str) -> bool:
+        record = self._records.load(run, archive_id)
+        return record is not None and record.upload_id == upload_id
 
-def _subject(body: str) -> tuple[str, str, frozenset[ArchiveStatus]] | None:
+
+def _subject(body: str) -> tuple[str, str, str, frozenset[ArchiveStatus]] | None:
+    """Run, archive, upload if it is of one, and the states in which the message matters."""
     staged = frozenset({ArchiveStatus.STAGED})
     try:
         chunk = ChunkMessage.parse(body)
     except InvalidInput:
         pass
     else:
-        return chunk.run, chunk.archive_id, staged
+        return chunk.run, chunk.archive_id, chunk.upload_id, staged
     try:
         validation = ValidationMessage.parse(body)
     except InvalidInput:
         pass
     else:
-        return validation.run, validation.archive_id, staged
+        return validation.run, validation.archive_id, "", staged
     try:
         notification = GlacierNotification.parse(body)
     except InvalidInput:
         return None
     if notification.archive_id is None or not notification.run:
         return None
-    return notification.run, notification.archive_id, FAIL_FROM
+    return notification.run, notification.archive_id, "", FAIL_FROM

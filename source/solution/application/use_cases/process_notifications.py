@@ -112,13 +112,15 @@ class ProcessNotifications:
         record = staging.record
         if record is None:
             raise NotPossible(f"archive {archive_id} has no record in run {run!r} yet; its notification comes again")
-        if staging.moved or (record.status is ArchiveStatus.STAGED and record.job_id == notification.job_id):
+        if staging.moved:
             return self._messages(record, notification.job_id)
         if record.status is ArchiveStatus.STAGED:
-            extended = self._records.extend(run, archive_id, job_id=notification.job_id, window_end=end)
-            _log.info("A later job of a staged archive", extra={"archive_id": archive_id, "extended": extended})
-        else:
-            _log.info("A notification came too late", extra={"archive_id": archive_id, "status": record.status})
+            if self._records.extend(run, archive_id, job_id=notification.job_id, window_end=end):
+                # Whoever staged the archive has sent its messages, or comes again to do so.
+                _log.info("The download window is extended", extra={"archive_id": archive_id})
+                return ()
+            return self._messages(record, record.job_id or notification.job_id)
+        _log.info("A notification came too late", extra={"archive_id": archive_id, "status": record.status})
         return ()
 
     def _superseded(self, run: str, archive_id: str, job_id: str) -> bool:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from solution.application.ports.records import Part
+from solution.application.ports.records import Part, PartStored
 from solution.application.use_cases.object_metadata import object_metadata
 from solution.application.use_cases.problems import noted
 from solution.application.use_cases.proof import collision, difference
@@ -128,7 +128,11 @@ class TransferChunk:
 
     def _remember(self, message: ChunkMessage, plan: ChunkPlan, part: Part) -> None:
         run, archive_id, upload_id = message.run, message.archive_id, message.upload_id
-        if self._records.store_part(run, archive_id, upload_id=upload_id, part=part):
+        stored = self._records.store_part(run, archive_id, upload_id=upload_id, part=part)
+        if stored is PartStored.ABANDONED:
+            _log.info("A chunk of an abandoned upload is dropped", extra={"part": part.number})
+            return
+        if stored is PartStored.NEW:
             progress = self._records.count_part(run, archive_id, upload_id=upload_id)
         else:
             progress = self._records.count_replay(run, archive_id, upload_id=upload_id)
