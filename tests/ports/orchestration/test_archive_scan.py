@@ -1,0 +1,146 @@
+"""`ArchiveScan`, in memory and on DynamoDB; `ArchiveStops` in memory, and what the adapter asks DynamoDB for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from solution.application.adapters.archive_scan import DynamoArchiveScan, DynamoArchiveStops
+from solution.application.in_memory.archive_scan import InMemoryArchiveTable
+from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanQuery
+from solution.domain.status import ArchiveStatus
+from tests.ports.orchestration.conftest import TABLE
+from tests.unit.application.orchestration.builders import RUN, archive_id, kept
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from solution.application.in_memory.archive_scan import KeptArchive
+    from solution.application.ports.archive_scan import ArchiveScan
+
+ARCHIVES = (
+    *(kept(number, status) for number, status in enumerate(ArchiveStatus)),
+    kept(10, "staged", window_end="2025-03-01T16:00:00.000Z"),
+    kept(11, "staged", window_end="2025-03-01T18:00:00.000Z"),
+    kept(12, "staged", run="run-10", window_end="2025-03-01T16:00:00.000Z"),
+    kept(13, "failed", failure="bad, worse"),
+)
+
+
+def _store(client: DynamoDBClient, archive: KeptArchive) -> None:
+    row = archive.row
+    item: dict[str, Any] = {
+        "pk": {"S": f"{archive.run}|{row.archive_id}"},
+        "sk": {"S": "meta"},
+        "status": {"S": row.status},
+        "file_name": {"S": row.file_name},
+        "size": {"N": str(row.size)},
+    }
+    if archive.window_end:
+        item["window_end"] = {"S": archive.window_end}
+    if row.failure:
+        item["failure"] = {"S": row.failure}
+    client.put_item(TableName=TABLE, Item=item)
+    for sk in ("progress", "p:00001"):
+        client.put_item(TableName=TABLE, Item={"pk": item["pk"], "sk": {"S": sk}})
+
+
+@pytest.fixture(params=["in memory", "dynamodb"])
+def scan(request: pytest.FixtureRequest) -> ArchiveScan:
+    if request.param == "in memory":
+        return InMemoryArchiveTable(*(one for one in ARCHIVES if one.window_end or one.row.status != "staged"), page=3)
+    client: DynamoDBClient = request.getfixturevalue("dynamodb")
+    client.put_item(TableName=TABLE, Item={"pk": {"S": RUN}, "sk": {"S": "meta"}, "run_status": {"S": "RUNNING"}})
+    for archive in ARCHIVES:
+        if archive.window_end or archive.row.status != "staged":
+            _store(client, archive)
+    return DynamoArchiveScan(client=_paged(client), table=TABLE)
+
+
+def _paged(client: DynamoDBClient) -> DynamoDBClient:
+    """Pages of four items, whatever their size."""
+
+    class Paged:
+        def scan(self, **request: Any) -> Any:
+            return client.scan(**request, Limit=4)
+
+    return cast("DynamoDBClient", Paged())
+
+
+def _found(scan: ArchiveScan, purpose: Purpose, *, segments: int = 3) -> list[ArchiveRow]:
+    query = ScanQuery(run=RUN, purpose=purpose, expiring_before="2025-03-01T17:00:00.000Z")
+    rows: list[ArchiveRow] = []
+    for segment in range(segments):
+        start: str | None = None
+        while True:
+            # each page by a scan of its own, as invocations take over from each other
+            page = next(iter(scan.pages(query, segment=segment, total_segments=segments, start=start)))
+            rows += page.rows
+            start = page.next
+            if start is None:
+                break
+    return sorted(rows, key=lambda row: row.archive_id)
+
+
+def _ids(rows: list[ArchiveRow]) -> list[str]:
+    return [row.archive_id for row in rows]
+
+
+def test_unfinished_and_failed_archives_are_found_once(scan: ArchiveScan) -> None:
+    wanted = [0, 1, 4, 10, 11, 13]
+    assert _ids(_found(scan, Purpose.UNFINISHED)) == [archive_id(number) for number in wanted]
+
+
+def test_windows_that_close_soon_are_found(scan: ArchiveScan) -> None:
+    assert _ids(_found(scan, Purpose.EXPIRING)) == [archive_id(10)]
+
+
+def test_a_report_finds_every_archive_with_its_facts(scan: ArchiveScan) -> None:
+    rows = _found(scan, Purpose.REPORT)
+    assert _ids(rows) == [archive_id(number) for number in (0, 1, 3, 4, 5, 10, 11, 13)]
+    assert rows[-1] == kept(13, "failed", failure="bad, worse").row
+
+
+def test_one_call_reads_a_segment_to_its_end(scan: ArchiveScan) -> None:
+    query = ScanQuery(run=RUN, purpose=Purpose.REPORT)
+    pages = list(scan.pages(query, segment=0, total_segments=1, start=None))
+    assert sum(len(page.rows) for page in pages) == 8
+    assert [page.next is None for page in pages] == [False] * (len(pages) - 1) + [True]
+
+
+def test_archives_that_have_moved_on_are_not_stopped() -> None:
+    table = InMemoryArchiveTable(*(kept(number, status) for number, status in enumerate(ArchiveStatus)))
+    everything = [archive_id(number) for number in range(20)]
+    assert table.stop(RUN, everything) == 4
+    assert table.stop(RUN, everything) == 0
+    assert sorted({one.row.status for one in table.archives}) == ["downloaded", "stopped"]
+
+
+class _Statements:
+    """Takes batches of statements; conditions hold for archives of even number."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+
+    def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.batches.append(Statements)
+        refused = {"Error": {"Code": "ConditionalCheckFailed"}}
+        return {"Responses": [refused if s["Parameters"][1]["S"][-1] in "13579" else {} for s in Statements]}
+
+
+def test_stops_are_conditional_statements_in_batches() -> None:
+    statements = _Statements()
+    stops = DynamoArchiveStops(client=cast("DynamoDBClient", statements), table=TABLE)
+    assert stops.stop(RUN, [archive_id(number) for number in range(100)]) == 50
+    assert [len(batch) for batch in statements.batches] == [25, 25, 25, 25]
+    first = statements.batches[0][0]
+    assert first["Parameters"] == [
+        {"S": value}
+        for value in ("stopped", f"{RUN}|{archive_id(0)}", "meta", "failed", "requested", "requesting", "staged")
+    ]
+    assert first["Statement"] == (
+        'UPDATE "retrieval" SET "status"=? REMOVE "job_id" REMOVE "upload_id" REMOVE "window_end" '
+        'REMOVE "requested_at" REMOVE "staged_at" REMOVE "failure" WHERE "pk"=? AND "sk"=? AND '
+        '("status"=? OR "status"=? OR "status"=? OR "status"=?)'
+    )

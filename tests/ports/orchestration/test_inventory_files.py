@@ -1,0 +1,161 @@
+"""`InventoryFiles` and `InventoryUploads`, in memory and on S3; every S3 call names the bucket's owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from solution.application.adapters import inventory_files as adapter
+from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
+from solution.application.in_memory.inventory_files import InMemoryInventoryFiles, InMemoryInventoryUploads
+from solution.application.ports.inventory_files import StoredFile, StoredPart
+from solution.domain.errors import NotPossible, UploadVanished
+from tests.ports.orchestration.conftest import BUCKET, OWNER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+    from solution.application.ports.inventory_files import InventoryFiles, InventoryUploads
+
+CSV = "text/csv"
+PART = 5 * 1024**2
+
+
+@pytest.fixture
+def owned(s3: S3Client) -> Iterator[S3Client]:
+    """S3 that refuses, as our rule does, any call without the bucket's owner."""
+
+    def check(params: dict[str, Any], model: Any, **_: Any) -> None:
+        assert params["headers"].get("x-amz-expected-bucket-owner") == OWNER, model.name
+
+    s3.meta.events.register("before-call.s3", check)
+    yield s3
+    s3.meta.events.unregister("before-call.s3", check)
+
+
+@pytest.fixture(params=["in memory", "s3"])
+def files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> InventoryFiles:
+    monkeypatch.setattr(adapter, "WRITE_PART", PART)
+    monkeypatch.setattr(adapter, "DELETE_AT_ONCE", 2)
+    if request.param == "in memory":
+        return InMemoryInventoryFiles()
+    return S3InventoryFiles(client=request.getfixturevalue("owned"), bucket=BUCKET, owner=OWNER)
+
+
+def _body(files: InventoryFiles, key: str) -> bytes:
+    return b"".join(files.read(key))
+
+
+def test_what_is_put_is_read_and_replaced(files: InventoryFiles) -> None:
+    files.put("a", b"one", content_type=CSV)
+    files.put("a", b"two!", content_type=CSV)
+    assert (_body(files, "a"), files.size("a")) == (b"two!", 4)
+
+
+def test_a_file_that_is_not_there(files: InventoryFiles) -> None:
+    assert files.size("a") is None
+    with pytest.raises(NotPossible, match="there is no a"):
+        _body(files, "a")
+
+
+@pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 2 * PART + 3])
+def test_a_file_of_any_size_is_written_in_pieces(files: InventoryFiles, size: int) -> None:
+    body = bytes(range(251)) * (size // 251 + 1)
+    with files.writer("a", content_type=CSV) as output:
+        for first in range(0, size, 1_000_000):
+            output.write(body[first : min(first + 1_000_000, size)])
+    assert _body(files, "a") == body[:size]
+
+
+def _fail_half_way(files: InventoryFiles) -> None:
+    with files.writer("a", content_type=CSV) as output:
+        output.write(b"x" * (PART + 1))
+        raise ValueError("half way")
+
+
+def test_a_file_whose_writing_fails_does_not_appear(files: InventoryFiles) -> None:
+    with pytest.raises(ValueError, match="half way"):
+        _fail_half_way(files)
+    assert files.size("a") is None
+
+
+def test_a_failed_writer_leaves_no_upload(owned: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "WRITE_PART", PART)
+    files = S3InventoryFiles(client=owned, bucket=BUCKET, owner=OWNER)
+    with pytest.raises(ValueError, match="half way"):
+        _fail_half_way(files)
+    assert "Uploads" not in owned.list_multipart_uploads(Bucket=BUCKET, ExpectedBucketOwner=OWNER)
+
+
+def test_files_are_listed_by_prefix_in_order(files: InventoryFiles) -> None:
+    for key in ("run-1/b", "run-1/a", "run-10/a"):
+        files.put(key, b"x", content_type=CSV)
+    assert list(files.list("run-1/")) == [StoredFile(key="run-1/a", size=1), StoredFile(key="run-1/b", size=1)]
+
+
+def test_files_are_removed_and_missing_ones_are_removed_already(files: InventoryFiles) -> None:
+    for key in ("a", "b", "c", "d"):
+        files.put(key, b"x", content_type=CSV)
+    files.delete(["a", "b", "c", "z"])
+    files.delete([])
+    assert [file.key for file in files.list("")] == ["d"]
+
+
+@pytest.fixture(params=["in memory", "s3"])
+def desk(request: pytest.FixtureRequest) -> tuple[InventoryUploads, InventoryFiles]:
+    if request.param == "in memory":
+        kept = InMemoryInventoryFiles()
+        return InMemoryInventoryUploads(kept), kept
+    s3 = request.getfixturevalue("owned")
+    return (
+        S3InventoryUploads(client=s3, bucket=BUCKET, owner=OWNER),
+        S3InventoryFiles(client=s3, bucket=BUCKET, owner=OWNER),
+    )
+
+
+Desk = tuple["InventoryUploads", "InventoryFiles"]
+
+
+def test_parts_in_any_order_become_one_file(desk: Desk) -> None:
+    uploads, files = desk
+    upload = uploads.begin("a")
+    for part, body in ((2, b"end"), (1, b"z" * PART), (2, b"END")):
+        uploads.put_part("a", upload, part=part, body=body)
+    assert list(uploads.parts("a", upload)) == [StoredPart(part=1, size=PART), StoredPart(part=2, size=3)]
+    assert files.size("a") is None
+    uploads.complete("a", upload)
+    assert _body(files, "a") == b"z" * PART + b"END"
+
+
+def test_beginning_again_drops_earlier_uploads_of_the_same_key_alone(desk: Desk) -> None:
+    uploads, _ = desk
+    first, other = uploads.begin("a"), uploads.begin("a.csv")
+    second = uploads.begin("a")
+    assert first != second
+    with pytest.raises(UploadVanished):
+        uploads.parts("a", first)
+    uploads.put_part("a.csv", other, part=1, body=b"x")
+
+
+def test_a_completed_upload_has_vanished(desk: Desk) -> None:
+    uploads, _ = desk
+    upload = uploads.begin("a")
+    uploads.put_part("a", upload, part=1, body=b"x")
+    uploads.complete("a", upload)
+    with pytest.raises(UploadVanished):
+        uploads.parts("a", upload)
+    with pytest.raises(UploadVanished):
+        uploads.complete("a", upload)
+
+
+def test_only_uploads_below_the_prefix_are_aborted(owned: S3Client) -> None:
+    for key in ("run-1/a", "run-1/a", "run-1/b", "run-10/a"):
+        owned.create_multipart_upload(Bucket=BUCKET, Key=key, ExpectedBucketOwner=OWNER)
+    aborts = S3DestinationUploads(client=owned, bucket=BUCKET, owner=OWNER)
+    assert aborts.abort_all("run-1/") == 3
+    assert aborts.abort_all("run-1/") == 0
+    left = owned.list_multipart_uploads(Bucket=BUCKET, ExpectedBucketOwner=OWNER)["Uploads"]
+    assert [upload["Key"] for upload in left] == ["run-10/a"]

@@ -1,0 +1,1 @@
+"""The runbook scripts, run as Automation runs them."""

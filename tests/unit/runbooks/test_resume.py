@@ -1,0 +1,115 @@
+"""ResumeAutomationRunbook's script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from solution.application.adapters.run_records import DynamoRunRecords
+from solution.contract.messages import OrchestratorInput
+from solution.domain.archive import MigrationType, StorageClass, Tier
+from solution.runbooks import resume
+from tests.unit.application.orchestration.builders import run_record
+from tests.unit.runbooks.conftest import MACHINE, RESOURCES
+
+if TYPE_CHECKING:
+    from tests.unit.runbooks.conftest import Orchestrator
+
+FIRST = MACHINE.replace(":stateMachine:", ":execution:") + ":run-1-1"
+
+
+def _resume(**changes: str) -> dict[str, str]:
+    return resume.script_handler(RESOURCES | {"WorkflowRun": "run-1"} | changes, None)
+
+
+def _record(**changes: Any) -> None:
+    """A record as RunRegistrar writes it."""
+    records = DynamoRunRecords(client=boto3.client("dynamodb", region_name="us-east-1"), table="retrieval")
+    assert records.create(run_record(execution_arn=FIRST, **changes))
+
+
+def test_a_resume_is_the_next_attempt_with_what_was_recorded(orchestrator: Orchestrator) -> None:
+    _record(tier=Tier.STANDARD, storage_class=StorageClass.GLACIER, provided_inventory=True, description="photos")
+    assert _resume()["ExecutionArn"].endswith(":run-1-2")
+    order = OrchestratorInput.parse(orchestrator.started["run-1-2"])
+    assert order == OrchestratorInput(
+        workflow_run="run-1",
+        vault_name="photos",
+        migration_type=MigrationType.RESUME,
+        provided_inventory=True,
+        description="photos",
+        tier=Tier.STANDARD,
+        s3_storage_class=StorageClass.GLACIER,
+        name_override_presigned_url="",
+        cross_region_transfer=False,
+        sns_topic_arn=RESOURCES["AsyncFacilitatorTopicArn"],
+    )
+
+
+def test_what_is_given_replaces_what_was_recorded(orchestrator: Orchestrator) -> None:
+    _record()
+    _resume(S3StorageClass="S3 Standard", RetrievalTier="Standard", Description="again")
+    order = OrchestratorInput.parse(orchestrator.started["run-1-2"])
+    assert (order.s3_storage_class, order.tier, order.description) == (StorageClass.STANDARD, Tier.STANDARD, "again")
+
+
+def test_an_unknown_run_is_refused(orchestrator: Orchestrator) -> None:
+    with pytest.raises(resume.Refused, match="WorkflowRun 'run-1' is not known"):
+        _resume()
+    assert orchestrator.started == {}
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
+def test_a_running_run_is_refused(orchestrator: Orchestrator, status: str) -> None:
+    _record()
+    orchestrator.status[FIRST] = status
+    with pytest.raises(resume.Refused, match="is still running as arn:"):
+        _resume()
+    assert orchestrator.started == {}
+
+
+@pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED"])
+def test_a_run_whose_record_says_running_but_whose_execution_ended_is_resumed(
+    orchestrator: Orchestrator, status: str
+) -> None:
+    _record()
+    orchestrator.status[FIRST] = status
+    _resume()
+    assert list(orchestrator.started) == ["run-1-2"]
+
+
+def test_of_two_resumes_at_once_one_is_refused(orchestrator: Orchestrator) -> None:
+    _record()
+    _resume()
+    with pytest.raises(resume.Refused, match="being started by somebody else as run-1-2"):
+        _resume()
+    assert list(orchestrator.started) == ["run-1-2"]
+
+
+def test_another_vault_is_refused(orchestrator: Orchestrator) -> None:
+    _record()
+    with pytest.raises(resume.Refused, match="VaultName 'music': WorkflowRun 'run-1' copies vault 'photos'"):
+        _resume(VaultName="music")
+    assert orchestrator.started == {}
+
+
+def test_a_cost_acknowledged_at_launch_stays_acknowledged(orchestrator: Orchestrator) -> None:
+    _record(cross_region=True)
+    _resume(DestinationBucketName="far-away", AcknowledgeAdditionalCostForCrossRegionTransfer="NO")
+    assert orchestrator.started["run-1-2"]["cross_region_transfer"] is True
+
+
+def test_a_bucket_that_has_moved_elsewhere_is_refused(orchestrator: Orchestrator) -> None:
+    _record()
+    with pytest.raises(resume.Refused, match="lies in eu-west-1"):
+        _resume(DestinationBucketName="far-away")
+    assert orchestrator.started == {}
+
+
+def test_a_vault_that_is_gone_is_refused(orchestrator: Orchestrator) -> None:
+    _record(vault_name="gone")
+    with pytest.raises(resume.Refused, match="VaultName 'gone': no such vault"):
+        _resume()
+    assert orchestrator.started == {}
