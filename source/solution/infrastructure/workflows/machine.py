@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,9 @@ class Machine(Construct):
             state_machine_name=self.name,
             state_machine_type="STANDARD",
             role_arn=self.role.role_arn,
-            definition_string=cdk.Stack.of(self).to_json_string(definition),
+            # not Stack.to_json_string: it drops nulls, which mean something in this language; names and ARNs, which are
+            # all that CDK fills in, need no escaping
+            definition_string=json.dumps(definition, separators=(",", ":")),
             logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(
                 level="ALL", include_execution_data=True, destinations=[destination]
             ),
