@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES: Final = 32 * 1024**2
 _TASK_BYTES: Final = 48 * 1024**2
+_SMALL_BYTES: Final = 8 * 1024**2
 _BROADCAST_ROWS: Final = 4_000_000
 _LOG = logging.getLogger(__name__)
 
@@ -88,7 +89,11 @@ class InventoryJob:
 
     def _configure(self, size: int) -> None:
         self._tasks = max(1, -(-size // _TASK_BYTES))
+        # for a small inventory planning again and compiling whole stages takes longer than doing the work
+        large = str(size > _SMALL_BYTES).lower()
         settings = {
+            "spark.sql.adaptive.enabled": large,
+            "spark.sql.codegen.wholeStage": large,
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.ansi.enabled": "false",
             "spark.sql.files.maxPartitionBytes": str(_READ_BYTES),

@@ -25,6 +25,10 @@ UNITS_PER_PARTITION: Final = 16
 """A partition is cut at units, and this much smaller they are: at most a sixteenth of its bytes stays unused."""
 
 
+UNITS_PER_FILE: Final = 4
+"""Likewise for archives: where range partitions meet, a unit is smaller than it might be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """At most this much in a partition and in a file."""
@@ -41,8 +45,8 @@ class Limits:
 
     @property
     def unit_archives(self) -> int:
-        """Archives in a unit."""
-        return min(self.partition_archives, self.file_archives)
+        """Archives in a unit, unless several have the very same key."""
+        return max(1, min(self.partition_archives, self.file_archives) // UNITS_PER_FILE)
 
     @property
     def unit_bytes(self) -> int:
