@@ -142,5 +142,5 @@ def test_stops_are_conditional_statements_in_batches() -> None:
     assert first["Statement"] == (
         'UPDATE "retrieval" SET "status"=? REMOVE "job_id" REMOVE "upload_id" REMOVE "window_end" '
         'REMOVE "requested_at" REMOVE "staged_at" REMOVE "failure" WHERE "pk"=? AND "sk"=? AND '
-        '("status"=? OR "status"=? OR "status"=? OR "status"=?)'
+        '"status" IN [?, ?, ?, ?]'
     )

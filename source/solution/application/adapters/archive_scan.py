@@ -120,10 +120,10 @@ class DynamoArchiveStops:
         """One statement per archive."""
         allowed = sorted(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
         removals = " ".join(f'REMOVE "{name}"' for name in _FORGOTTEN)
-        states = " OR ".join([f'"{ArchiveItem.STATUS}"=?'] * len(allowed))
+        states = ", ".join("?" * len(allowed))
         partiql = (
             f'UPDATE "{self.table}" SET "{ArchiveItem.STATUS}"=? {removals} '  # noqa: S608 - names of our own, values as parameters
-            f'WHERE "{PK}"=? AND "{SK}"=? AND ({states})'
+            f'WHERE "{PK}"=? AND "{SK}"=? AND "{ArchiveItem.STATUS}" IN [{states}]'
         )
         statements = [
             Statement(
