@@ -323,10 +323,10 @@ class DynamoTransferRecords:
     ) -> Statement:
         assignments = " ".join(f'SET "{name}"=?' for name in change)
         removals = "".join(f' REMOVE "{name}"' for name in remove)
-        states = " OR ".join([f'"{A.STATUS}"=?'] * len(sources))
+        states = ", ".join("?" * len(sources))
         return Statement(
             partiql=f'UPDATE "{self._table}" {assignments}{removals} '
-            f'WHERE "{tables.PK}"=? AND "{tables.SK}"=? AND ({states})',
+            f'WHERE "{tables.PK}"=? AND "{tables.SK}"=? AND "{A.STATUS}" IN [{states}]',
             parameters=[*change.values(), key[tables.PK], key[tables.SK], *map(text, sorted(sources))],
         )
 
