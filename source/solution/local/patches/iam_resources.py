@@ -6,6 +6,7 @@ Checked against the *Service Authorization Reference* of each service.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ def apply() -> None:
         parameters=("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
     seam.replace("request_tag_context", _with_namespace, parameters=("service", "iam_action", "body", "params"))
+    seam.replace(
+        "dynamodb_transaction_checks", _with_statements, parameters=("iam_action", "body", "region", "account_id")
+    )
 
 
 def _with_resources(original: Any) -> Any:
@@ -121,6 +125,36 @@ def _with_namespace(original: Any) -> Any:
         return found
 
     return context
+
+
+def _with_statements(original: Any) -> Any:
+    """PartiQL calls are no IAM actions: each statement is authorised as what it does to its table.
+
+    *IAM security policies with PartiQL for DynamoDB*, Amazon DynamoDB Developer Guide.
+    """
+
+    def checks(iam_action: str, body: bytes, region: str, account_id: str) -> list[tuple[str, str]]:
+        if iam_action not in {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement"}:
+            return list(original(iam_action, body, region, account_id))
+        request = _fields(body, {})
+        statements = [entry.get("Statement", "") for entry in request.get("Statements", [request])]
+        found = [_STATEMENT.match(statement) for statement in statements]
+        return [
+            (
+                f"dynamodb:PartiQL{match['verb'].capitalize()}",
+                f"arn:aws:dynamodb:{region}:{account_id}:table/{match['table']}",
+            )
+            for match in found
+            if match
+        ]
+
+    return checks
+
+
+_STATEMENT: Final = re.compile(
+    r'\s*(?P<verb>SELECT|INSERT|UPDATE|DELETE)\b(?:.*?\bFROM\b|\s+INTO\b)?\s*"(?P<table>[^"]+)"',
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def _fields(body: bytes, query: Mapping[str, Any]) -> Body:
