@@ -142,7 +142,7 @@ def test_a_missing_copy_and_a_stranger_are_seen(deployment: Deployment) -> None:
     first = copies.uploaded[0]
     copies.put(Uploaded(sample=first.sample, archive_id="z" * 138, tree_hash=""), b"!", key=first.archive_id)
     problems = copies.compare().problems
-    assert f"archive {first.archive_id} is missing" in problems
+    assert f"the archive of {first.sample.description!r} is missing" in problems
     assert f"demo/{first.archive_id} is not of an archive that was uploaded" in problems
 
 

@@ -32,7 +32,7 @@ from solution.cli.runs import RunState
 from solution.cli.target import Target, target_of
 from solution.cli.watch import RunProgress
 
-_SHOWN = 20
+_SHOWN = 5
 
 
 def demo(
@@ -204,5 +204,7 @@ def _print(outcome: Outcome, seconds: float) -> None:
         out.print(f"The run failed: {outcome.state.failure}", markup=False, soft_wrap=True)
     for problem in outcome.comparison.problems[:_SHOWN]:
         out.print(f"Not as it should be: {problem}", markup=False, soft_wrap=True)
+    if len(outcome.comparison.problems) > _SHOWN:
+        out.print(f"… and {len(outcome.comparison.problems) - _SHOWN} more; --json lists all.")
     if outcome.good:
         out.print("[green]Every object is equal to the archive that was uploaded, byte by byte.[/]")
