@@ -26,7 +26,11 @@ from solution.infrastructure.permissions import (
     table,
     vaults,
 )
+from solution.infrastructure.settings import state_machine_arn
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
+
+WAITING_MACHINES = ("OrchestratorStateMachine", "InventoryRetrievalStateMachine")
+"""State machines that wait for a job with a task token."""
 
 _RUN_PREFIX = "objects lie under the run's id, which the operator chooses"
 
@@ -364,8 +368,7 @@ class RetrievalFunctions(Construct):
                 send(self._queues.facilitator_failures),
                 Grant(
                     actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
-                    resources=["*"],
-                    why_wildcard="a task is named by its token, which only the waiting execution can give",
+                    resources=[state_machine_arn(self, name) for name in WAITING_MACHINES],
                 ),
             ],
         )

@@ -97,13 +97,24 @@ LAUNCH: Mapping[str, Parameter] = {
     "RetrievalTier": RETRIEVAL_TIER,
     "AcknowledgeAdditionalCostForCrossRegionTransfer": CROSS_REGION,
 }
+AS_LAUNCHED = "As launched"
+"""The choice, in a resume, of what the run was launched with."""
+
 RESUME: Mapping[str, Parameter] = {
     "WorkflowRun": KNOWN_RUN,
     "ProvidedInventory": PROVIDED_INVENTORY,
     "Description": DESCRIPTION,
     "NamingOverrideFile": NAMING_OVERRIDE,
-    "S3StorageClass": STORAGE_CLASS,
-    "RetrievalTier": RETRIEVAL_TIER,
+    "S3StorageClass": {
+        **STORAGE_CLASS,
+        "allowedValues": [AS_LAUNCHED, *STORAGE_CLASS["allowedValues"]],
+        "default": AS_LAUNCHED,
+    },
+    "RetrievalTier": {
+        **RETRIEVAL_TIER,
+        "allowedValues": [AS_LAUNCHED, *RETRIEVAL_TIER["allowedValues"]],
+        "default": AS_LAUNCHED,
+    },
     "AcknowledgeAdditionalCostForCrossRegionTransfer": CROSS_REGION,
 }
 

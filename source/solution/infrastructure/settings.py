@@ -251,3 +251,9 @@ def instance_suffix(scope: Construct) -> str:
     """
     stack_id = cdk.Stack.of(scope).stack_id
     return cdk.Fn.select(0, cdk.Fn.split("-", cdk.Fn.select(2, cdk.Fn.split("/", stack_id))))
+
+
+def state_machine_arn(scope: Construct, name: str) -> str:
+    """ARN of a state machine of this stack, for those that are made before it."""
+    where = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+    return f"arn:{cdk.Aws.PARTITION}:states:{where}:stateMachine:{name}-{instance_suffix(scope)}"
