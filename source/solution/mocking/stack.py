@@ -36,14 +36,15 @@ class MockGlacierStack(cdk.Stack):
             min_value=1,
             description="How much faster than Glacier's the mock's hours pass; 3600 makes an hour a second",
         )
-        vpc = self._network()
+        vpc, notifications = self._network()
         access_point = self._file_system(vpc)
         function = self._function(code, vpc, access_point, time_factor)
+        notifications.connections.allow_default_port_from(function)
         self._let_time_pass(function)
         api = self._api(code, function)
         cdk.CfnOutput(self, "EndpointUrl", value=api.url, description="GlacierEndpointUrl of the solution stack")
 
-    def _network(self) -> ec2.Vpc:
+    def _network(self) -> tuple[ec2.Vpc, ec2.InterfaceVpcEndpoint]:
         vpc = ec2.Vpc(
             self,
             "Network",
@@ -55,13 +56,13 @@ class MockGlacierStack(cdk.Stack):
             flow_logs={"Rejected": ec2.FlowLogOptions(traffic_type=ec2.FlowLogTrafficType.REJECT)},
         )
         # Notifications are the only thing that leaves the network.
-        endpoint = vpc.add_interface_endpoint("Sns", service=ec2.InterfaceVpcEndpointAwsService.SNS)
+        endpoint = vpc.add_interface_endpoint("Sns", service=ec2.InterfaceVpcEndpointAwsService.SNS, open=False)
         acknowledge(
             endpoint,
             "AwsSolutions-EC23",
             "the endpoint admits the network's own address range, an intrinsic function that the rule cannot read",
         )
-        return vpc
+        return vpc, endpoint
 
     def _file_system(self, vpc: ec2.Vpc) -> efs.AccessPoint:
         file_system = efs.FileSystem(
@@ -112,6 +113,7 @@ class MockGlacierStack(cdk.Stack):
             # One writer: the metadata is a single database file.
             reserved_concurrent_executions=1,
             vpc=vpc,
+            allow_all_outbound=False,
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
             filesystem=lambda_.FileSystem.from_efs_access_point(access_point, MOUNT_PATH),
             environment={

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_s3 as s3
 from aws_cdk import pipelines
 from constructs import Construct
@@ -45,6 +46,7 @@ class PipelineStack(cdk.Stack):
             self,
             "Pipeline",
             artifact_bucket=artifacts,
+            pipeline_type=codepipeline.PipelineType.V2,
             synth=self._synth_step(repository_name, branch),
             code_build_defaults=pipelines.CodeBuildOptions(
                 build_environment=codebuild.BuildEnvironment(
