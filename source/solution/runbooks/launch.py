@@ -1,6 +1,7 @@
 """LaunchAutomationRunbook: checks everything that can be known beforehand, then starts the orchestrator.
 
-Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text."""
+Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text.
+"""
 
 from __future__ import annotations
 

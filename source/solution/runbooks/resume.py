@@ -1,7 +1,8 @@
 """ResumeAutomationRunbook: carries on with a run that has stopped; only what is missing is transferred.
 
-Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text. A
-parameter that is empty or absent keeps the value the run was launched with; what was answered with YES stays so."""
+Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text.
+Storage class, tier and description stay as they were at launch unless given; what was answered with YES stays so.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +27,19 @@ STORAGE_CLASSES = {
     "S3 Standard - Infrequent Access": "STANDARD_IA",
 }
 YES_NO = ("YES", "NO")
+AS_LAUNCHED = "As launched"
 MAX_UNREGISTERED = 20
 
 
 def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # noqa: ARG001 - Automation passes both
     """Start the run's next attempt; returns the run's id and execution. Raises `Refused` before anything is started."""
     run = events["WorkflowRun"].strip()
-    label = events.get("S3StorageClass", "")
-    tier = events.get("RetrievalTier", "")
+    label = _changed(events, "S3StorageClass", STORAGE_CLASSES)
+    tier = _changed(events, "RetrievalTier", TIERS)
     provided = events.get("ProvidedInventory", "")
     acknowledged = events.get("AcknowledgeAdditionalCostForCrossRegionTransfer", "")
     override = events.get("NamingOverrideFile", "").strip()
     _check_run_id(run)
-    _check_choice("S3StorageClass", label, ("", *STORAGE_CLASSES))
-    _check_choice("RetrievalTier", tier, ("", *TIERS))
     _check_choice("ProvidedInventory", provided, ("", *YES_NO))
     _check_choice("AcknowledgeAdditionalCostForCrossRegionTransfer", acknowledged, ("", *YES_NO))
     _check_override(override)
@@ -62,6 +62,15 @@ def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # n
         "sns_topic_arn": events["AsyncFacilitatorTopicArn"],
     }
     return _start(events, order, int(record["attempt"]["N"]) + 1)
+
+
+def _changed(events: dict[str, str], name: str, allowed: Any) -> str:
+    """The value that shall replace what was recorded; empty for none."""
+    value = events.get(name, "")
+    if value in ("", AS_LAUNCHED):
+        return ""
+    _check_choice(name, value, (AS_LAUNCHED, *allowed))
+    return value
 
 
 def _stopped(payload: dict[str, str], run: str) -> dict[str, Any]:

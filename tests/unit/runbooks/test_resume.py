@@ -48,6 +48,21 @@ def test_a_resume_is_the_next_attempt_with_what_was_recorded(orchestrator: Orche
     )
 
 
+def test_what_is_left_as_launched_stays(orchestrator: Orchestrator) -> None:
+    _record(storage_class=StorageClass.GLACIER_IR, tier=Tier.STANDARD)
+    _resume(S3StorageClass="As launched", RetrievalTier="As launched")
+    order = OrchestratorInput.parse(orchestrator.started["run-1-2"])
+    assert (order.s3_storage_class, order.tier) == (StorageClass.GLACIER_IR, Tier.STANDARD)
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("S3StorageClass", "GLACIER"), ("RetrievalTier", "Expedited")])
+def test_an_unknown_choice_is_refused(orchestrator: Orchestrator, parameter: str, value: str) -> None:
+    _record()
+    with pytest.raises(resume.Refused, match=f"{parameter} '{value}' is not known: choose one of 'As launched'"):
+        _resume(**{parameter: value})
+    assert orchestrator.started == {}
+
+
 def test_what_is_given_replaces_what_was_recorded(orchestrator: Orchestrator) -> None:
     _record()
     _resume(S3StorageClass="S3 Standard", RetrievalTier="Standard", Description="again")
