@@ -19,9 +19,6 @@ from pathlib import Path
 from solution.local.errors import LocalAwsError
 from solution.local.settings import DEFAULT_PORT, DEFAULT_REGION, Folders, GatewaySettings, server_environment
 
-INSTANCE_PATH = "/_local/instance"
-"""Answers with the id that the starter gave, so that it knows its own server."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT.

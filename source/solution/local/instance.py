@@ -23,11 +23,11 @@ from typing import Final
 
 from solution.local import processes
 from solution.local.errors import LocalAwsError
-from solution.local.gateway import INSTANCE_PATH
 from solution.local.interpreter import function_python
 from solution.local.settings import (
     DEFAULT_PORT,
     DEFAULT_REGION,
+    INSTANCE_PATH,
     Folders,
     GatewaySettings,
     client_environment,

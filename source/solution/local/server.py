@@ -22,9 +22,8 @@ from ministack.core import lambda_runtime
 
 from solution.local import children, patches, services
 from solution.local.errors import LocalAwsError
-from solution.local.gateway import INSTANCE_PATH
 from solution.local.services.glacier import ADMIN_PREFIX, LocalGlacier
-from solution.local.settings import GatewaySettings
+from solution.local.settings import INSTANCE_PATH, GatewaySettings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

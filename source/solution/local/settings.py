@@ -16,6 +16,8 @@ DEFAULT_REGION: Final = "us-east-1"
 DEFAULT_PORT: Final = 4566
 ROOT_KEY: Final = "test"
 """Access key id and secret of the account's root user, whom IAM never refuses."""
+INSTANCE_PATH: Final = "/_local/instance"
+"""Answers with the id that the starter of the server gave, so that it knows its own server."""
 
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 """Of the caller's environment the server keeps these alone: functions inherit the server's."""

@@ -7,6 +7,7 @@ What MiniStack lacks altogether is in ``services``.
 from __future__ import annotations
 
 from solution.local.patches import (
+    bucket_owner,
     cloudformation_types,
     distributed_map,
     iam_resources,
@@ -14,7 +15,9 @@ from solution.local.patches import (
     lambda_interpreter,
     lambda_logs,
     machine_roles,
+    schedules,
     sdk_tasks,
+    stream_mappings,
     task_limits,
 )
 from solution.local.patches.seam import check_version
@@ -34,3 +37,6 @@ def apply(settings: GatewaySettings) -> None:
     machine_roles.apply()
     iam_resources.apply()
     cloudformation_types.apply(settings)
+    bucket_owner.apply()
+    schedules.apply(settings)
+    stream_mappings.apply(settings)
