@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import textwrap
 import time
 import uuid
@@ -134,6 +135,14 @@ class LocalAws:
 def unique(prefix: str) -> str:
     """A name that nobody else uses."""
     return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def zipped(files: Mapping[str, str]) -> bytes:

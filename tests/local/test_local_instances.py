@@ -18,7 +18,6 @@ from solution.local import Instance, LocalAwsError, State, up
 from tests.local.support import LocalAws, free_port, unique
 from tests.local.test_local_deploy import assembly
 
-
 HOLD = """
 import fcntl, sys
 lock = open(sys.argv[1], "w")
