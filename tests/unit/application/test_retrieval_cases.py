@@ -1,0 +1,436 @@
+"""Notifications, chunks, validations, dead letters: each odd case handled on purpose."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from email.header import decode_header, make_header
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.counters import InMemoryCounters
+from solution.application.in_memory.facilitator import InMemoryFacilitator, InMemoryGate
+from solution.application.ports.counters import Tally
+from solution.application.use_cases.answer_task import AnswerTask
+from solution.application.use_cases.completion import CheckCompletion, Completion
+from solution.application.use_cases.object_metadata import MAX_METADATA_BYTES, encode_description, object_metadata
+from solution.application.use_cases.process_notifications import Incoming
+from solution.contract import object_keys as keys
+from solution.contract.messages import ChunkMessage, JobResult, ValidationMessage
+from solution.contract.tables import completion_job_id
+from solution.domain.chunk_plan import MIB
+from solution.domain.status import ArchiveStatus, Metric
+from solution.domain.tree_hash import tree_hash
+from tests import builders
+from tests.builders import RUN, archive
+from tests.unit.application.world import World
+
+SMALL = builders.content(2000, 7)
+LARGE = builders.content(2 * MIB + 5, 8)
+
+
+def staged(**contents: bytes) -> World:
+    """A world whose archives are staged, their chunks waiting."""
+    world = World(contents)
+    world.ask()
+    world.finish_jobs()
+    for _ in contents:
+        world.deliver(world.notifications)
+    world.chunks.fill()
+    return world
+
+
+def notify(world: World, *bodies: str) -> list[str]:
+    """NotificationsProcessor with these messages; the numbers of those that failed."""
+    return world.notify([Incoming(message_id=str(number), body=body) for number, body in enumerate(bodies)])
+
+
+# notifications
+
+
+def test_one_bad_notification_does_not_hold_up_the_others() -> None:
+    world = World({"small": SMALL})
+    world.ask()
+    good = world.glacier.finish("job-1")
+    unknown = json.dumps({**json.loads(good), "ArchiveId": "unknown"})
+    foreign = json.dumps({**json.loads(good), "JobDescription": "somebody else's job!"})
+    assert notify(world, "junk", good, unknown, foreign, '{"Action": "Tea"}') == ["0", "2", "3", "4"]
+    assert world.status("small") is ArchiveStatus.STAGED
+
+
+def test_a_notification_may_beat_our_own_write() -> None:
+    world = World({"small": SMALL})
+    world.fuse.arm(4, after=False)  # load, create, job, and then the outcome
+    assert world.ask() is None
+    assert world.status("small") is ArchiveStatus.REQUESTING
+    assert notify(world, world.glacier.finish("job-1")) == []
+    assert world.status("small") is ArchiveStatus.STAGED
+    world.drain()
+    assert world.copied("small") == SMALL
+
+
+def test_a_failed_job_fails_its_archive_with_glaciers_words() -> None:
+    world = World({"small": SMALL})
+    world.ask()
+    assert notify(world, world.glacier.finish("job-1", failure="the tape is torn")) == []
+    assert "the tape is torn" in (world.record("small").failure or "")
+
+
+def test_a_failed_job_that_is_not_the_present_one_changes_nothing() -> None:
+    world = staged(small=SMALL)
+    old = json.dumps({**json.loads(world.glacier.finish("job-1", failure="late")), "JobId": "job-0"})
+    assert notify(world, old) == []
+    assert world.status("small") is ArchiveStatus.STAGED
+
+
+def test_messages_the_queue_did_not_take_bring_the_notification_again() -> None:
+    world = World({"small": SMALL, "byte": b"1"})
+    world.ask()
+    world.chunks.source.refuse_next = 1
+    assert notify(world, world.glacier.finish("job-1"), world.glacier.finish("job-2")) == ["0"]
+    assert notify(world, world.glacier.finish("job-1")) == []
+    world.drain()
+    world.assert_what_must_always_hold()
+
+
+def test_a_notification_after_the_copy_changes_nothing() -> None:
+    world = staged(small=SMALL)
+    world.drain()
+    assert notify(world, world.glacier.finish("job-1")) == []
+    assert world.chunks.fill() == []
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+
+def test_a_late_notification_of_a_superseded_job_does_not_stage_its_expired_output() -> None:
+    world = staged(small=SMALL)
+    world.clock.advance(25 * 3600)
+    world.deliver(world.chunks)
+    assert world.status("small") is ArchiveStatus.REQUESTED
+    assert notify(world, world.glacier.finish("job-1")) == []
+    assert world.status("small") is ArchiveStatus.REQUESTED
+
+
+def test_an_inventory_that_is_ready_is_handed_to_whoever_waits() -> None:
+    world = World({})
+    body = {
+        "Action": "InventoryRetrieval",
+        "JobId": "inventory-job",
+        "StatusCode": "Succeeded",
+        "StatusMessage": "Succeeded",
+        "InventorySizeInBytes": 1234,
+        "JobDescription": RUN,
+    }
+    assert notify(world, json.dumps(body)) == []
+    result = JobResult(job_id="inventory-job", succeeded=True, message="Succeeded", size=1234)
+    assert world.facilitator.results == {"inventory-job": result}
+
+
+# chunks
+
+
+def test_an_archive_of_one_chunk_takes_one_download_and_one_put() -> None:
+    world = staged(small=SMALL)
+    before = world.fuse.calls
+    world.deliver(world.chunks)
+    assert world.fuse.calls - before == 3  # open_output, put, complete
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+    assert world.objects.uploads == {}
+    assert world.validations.fill() == []
+
+
+def test_a_further_chunk_takes_four_calls_and_no_more() -> None:
+    world = staged(large=LARGE)
+    before = world.fuse.calls
+    world.deliver(world.chunks)
+    assert world.fuse.calls - before == 4  # open_output, upload_part, store_part, count_part
+
+
+@pytest.mark.parametrize("fault", ["cut_next", "corrupt_next"])
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_body_that_is_short_or_wrong_is_read_again_and_never_stored(name: str, fault: str) -> None:
+    world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
+    setattr(world.glacier, fault, 1)
+    world.deliver(world.chunks)
+    assert world.objects.objects == {}
+    assert all(not upload.parts for upload in world.objects.uploads.values())
+    world.drain()
+    world.assert_what_must_always_hold()
+
+
+def test_another_object_under_the_key_is_not_overwritten_and_the_collision_is_explained() -> None:
+    world = staged(small=SMALL)
+    other = staged(small=b"something else")
+    other.drain()
+    world.objects.objects.update(other.objects.objects)
+    world.drain()
+    assert world.copied("small") == b"something else"
+    record = world.record("small")
+    assert record.status is ArchiveStatus.FAILED
+    assert "another object under the key 'run-1/small.bin'" in (record.failure or "")
+
+
+def test_a_put_whose_answer_was_lost_is_proven_by_the_object() -> None:
+    world = staged(small=SMALL)
+    world.fuse.arm(2, after=True)
+    world.deliver(world.chunks)
+    assert world.copied("small") == SMALL
+    assert world.status("small") is ArchiveStatus.STAGED
+    world.drain()
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+
+def test_a_chunk_uses_the_newest_job_when_its_own_has_expired() -> None:
+    world = staged(small=SMALL)
+    world.clock.advance(23 * 3600)
+    job = world.glacier.request_archive(
+        vault="v", archive_id=world.record("small").archive_id, tier=world.record("small").tier, run=RUN
+    )
+    notify(world, world.glacier.finish(job))
+    world.clock.advance(2 * 3600)
+    world.deliver(world.chunks)
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+
+def test_an_archive_deleted_before_it_could_be_asked_for_again_is_failed() -> None:
+    world = staged(small=SMALL)
+    world.clock.advance(25 * 3600)
+    world.glacier.archives.clear()
+    world.deliver(world.chunks)
+    assert "window closed and Glacier refused" in (world.record("small").failure or "")
+
+
+def test_an_upload_aborted_by_somebody_else_fails_the_archive() -> None:
+    world = staged(large=LARGE)
+    world.objects.uploads.clear()
+    world.deliver(world.chunks)
+    assert "was aborted by somebody else" in (world.record("large").failure or "")
+
+
+def test_a_chunk_of_ten_thousand_is_planned_and_fits_a_message() -> None:
+    message = builders.chunk_message(archive(size=10_000 * MIB, description="d" * 1024), chunk_size=MIB, part=10_000)
+    assert ChunkMessage.parse(message.dump()) == message
+    assert len(message.dump().encode()) < 4096
+
+
+# validation
+
+
+def validated(world: World) -> None:
+    """Everything up to the validation."""
+    for _ in list(world.chunks.messages):
+        world.deliver(world.chunks)
+    assert len(world.validations.fill()) == 1
+
+
+def test_parts_that_are_not_the_inventorys_archive_are_never_completed() -> None:
+    world = World({"large": LARGE})
+    world.archives["large"] = replace(world.archives["large"], tree_hash=tree_hash(b"something else"))
+    world.ask()
+    world.drain()
+    assert world.objects.objects == {}
+    assert world.objects.uploads == {}
+    assert "the inventory says" in (world.record("large").failure or "")
+
+
+@pytest.mark.parametrize("at", [3, 4])
+def test_retrying_after_a_successful_complete_ends_in_downloaded(at: int) -> None:
+    world = staged(large=LARGE)
+    validated(world)
+    world.fuse.arm(at, after=at == 3)
+    world.deliver(world.validations)
+    assert world.status("large") is ArchiveStatus.STAGED
+    assert world.copied("large") == LARGE
+    world.drain()
+    assert world.status("large") is ArchiveStatus.DOWNLOADED
+
+
+def test_an_upload_that_vanished_before_completion_is_explained() -> None:
+    world = staged(large=LARGE)
+    validated(world)
+    world.objects.uploads.clear()
+    world.deliver(world.validations)
+    assert "vanished before it was complete" in (world.record("large").failure or "")
+
+
+def test_a_validation_that_came_early_is_dropped() -> None:
+    world = staged(large=LARGE)
+    world.validate(ValidationMessage(run=RUN, archive_id=world.record("large").archive_id))
+    assert world.status("large") is ArchiveStatus.STAGED
+    world.drain()
+    world.assert_what_must_always_hold()
+
+
+def test_a_collision_at_completion_aborts_the_upload_and_fails_the_archive() -> None:
+    world = staged(large=LARGE)
+    validated(world)
+    key = f"{RUN}/large.bin"
+    other = World({"x": b"y"})
+    other.ask()
+    other.drain()
+    world.objects.objects[key] = other.objects.objects[f"{RUN}/x.bin"]
+    world.deliver(world.validations)
+    assert "nothing is overwritten" in (world.record("large").failure or "")
+    assert world.objects.uploads == {}
+
+
+# dead letters
+
+
+def test_a_dead_letter_of_an_archive_that_arrived_after_all_changes_nothing() -> None:
+    world = staged(small=SMALL)
+    letter = world.chunks.messages[0].body
+    world.drain()
+    world.bury(letter, attempts=5)
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+
+@pytest.mark.parametrize("letter", ["junk", "{}", '{"run": "run-1", "archive_id": "unknown"}', "[1]"])
+def test_a_letter_that_belongs_to_nobody_is_dropped(letter: str) -> None:
+    World({}).bury(letter, attempts=5)
+
+
+def test_a_dead_notification_fails_its_archive() -> None:
+    world = World({"small": SMALL})
+    world.ask()
+    world.bury(world.glacier.finish("job-1"), attempts=5)
+    assert (world.record("small").failure or "").startswith("gave up after 5 attempts: the function ended without")
+
+
+def test_a_dead_letter_of_an_earlier_attempt_does_not_touch_the_present_one() -> None:
+    world = staged(large=LARGE)
+    letter = replace(ChunkMessage.parse(world.chunks.messages[0].body), upload_id="older")
+    world.bury(letter.dump(), attempts=5)
+    assert world.status("large") is ArchiveStatus.STAGED
+
+
+# waiting tasks
+
+
+def test_a_task_is_answered_when_both_sides_are_there() -> None:
+    gate = InMemoryGate("token")
+    answer = AnswerTask(gate=gate)
+    result = JobResult(job_id="job", succeeded=True, message="done", size=3)
+    answer(task_token="token", job_result=None)
+    answer(task_token=None, job_result=result.dump())
+    assert gate.waiting == {"token"}
+    answer(task_token="token", job_result=result.dump())
+    answer(task_token="token", job_result=result.dump())
+    assert gate.succeeded == {"token": result.dump()}
+
+
+def test_a_failed_job_fails_the_task_by_name() -> None:
+    gate = InMemoryGate("token")
+    result = JobResult(job_id="job", succeeded=False, message="the tape is torn")
+    AnswerTask(gate=gate)(task_token="token", job_result=result.dump())
+    assert gate.failed == {"token": ("GlacierJobError", "the tape is torn")}
+
+
+# the end of a run
+
+STALL = timedelta(hours=48)
+JOB = completion_job_id(RUN, "run-1-1")
+
+
+class Ending:
+    """A run of two archives as CompletionChecker sees it."""
+
+    def __init__(self, **counts: int) -> None:
+        self.clock = ManualClock()
+        self.counters = InMemoryCounters()
+        self.facilitator = InMemoryFacilitator()
+        self.check = CheckCompletion(
+            counters=self.counters, facilitator=self.facilitator, clock=self.clock, stall=STALL
+        )
+        self.move(total=2, **counts)
+
+    def move(self, **counts: int) -> None:
+        """Counters go up."""
+        self.counters.add(RUN, Tally(archives={Metric(name): count for name, count in counts.items()}))
+
+    def look(self, execution: str = "run-1-1") -> Completion:
+        """The rule ticks."""
+        return self.check(run=RUN, execution_name=execution)
+
+
+def test_a_run_whose_archives_have_all_ended_is_released() -> None:
+    ending = Ending(downloaded=1, failed=1)
+    assert ending.look() is Completion.COMPLETE
+    assert ending.look() is Completion.COMPLETE
+    assert ending.facilitator.results[JOB].succeeded
+    assert ending.facilitator.results[JOB].message == "1 of 2 archives copied, 1 failed"
+
+
+def test_an_empty_run_is_complete() -> None:
+    ending = Ending()
+    ending.move(total=-2)
+    assert ending.look() is Completion.COMPLETE
+
+
+def test_a_run_that_moves_is_never_given_up() -> None:
+    ending = Ending()
+    for _ in range(5):
+        assert ending.look() is Completion.MOVING
+        ending.clock.advance(47 * 3600)
+        ending.move(staged=1)
+    assert ending.facilitator.results == {}
+
+
+def test_a_run_that_stands_still_ends_and_says_how_many_are_missing() -> None:
+    ending = Ending(downloaded=1)
+    assert ending.look() is Completion.MOVING
+    ending.clock.advance(49 * 3600)
+    assert ending.look() is Completion.STALLED
+    result = ending.facilitator.results[JOB]
+    assert not result.succeeded
+    assert result.message.startswith("1 of 2 archives are missing and nothing has moved since 2025-03-01 12:00:00 UTC")
+
+
+def test_a_resume_starts_with_a_fresh_pulse() -> None:
+    ending = Ending(downloaded=1)
+    ending.look()
+    ending.clock.advance(49 * 3600)
+    assert ending.look("run-1-2") is Completion.MOVING
+
+
+# metadata
+
+
+@given(st.text(max_size=1024))
+def test_a_description_survives_the_journey_in_an_ascii_header(description: str) -> None:
+    encoded = encode_description(description)
+    assert encoded.isascii()
+    assert encoded.isprintable()
+    assert str(make_header(decode_header(encoded))) == description if description else encoded == ""
+
+
+@given(st.text(min_size=1, max_size=1024, alphabet=st.characters(codec="utf-8")))
+def test_metadata_always_fit_what_s3_takes(description: str) -> None:
+    metadata = object_metadata(archive(description=description))
+    assert sum(len(name) + len(value) for name, value in metadata.items()) <= MAX_METADATA_BYTES
+    assert metadata[keys.METADATA_ARCHIVE_ID] == archive().archive_id
+
+
+def test_a_description_that_is_too_long_is_cut_and_says_so() -> None:
+    metadata = object_metadata(archive(description="ü" * 1024))
+    shown = str(make_header(decode_header(metadata[keys.METADATA_DESCRIPTION])))
+    assert shown.endswith(" [shortened from 1024 characters]")
+    assert shown.startswith("üüü")
+
+
+def test_an_ascii_description_is_itself() -> None:
+    assert object_metadata(archive(description="holiday, 2019"))[keys.METADATA_DESCRIPTION] == "holiday, 2019"
+    assert keys.METADATA_DESCRIPTION not in object_metadata(archive(description=""))
+
+
+def test_a_queue_that_refuses_the_validation_brings_the_chunk_again() -> None:
+    world = staged(large=LARGE)
+    world.validations.source.refuse_next = 1
+    for _ in range(3):
+        world.deliver(world.chunks)
+    assert len(world.chunks.messages) == 1
+    world.drain()
+    world.assert_what_must_always_hold()
