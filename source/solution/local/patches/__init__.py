@@ -15,6 +15,7 @@ from solution.local.patches import (
     lambda_interpreter,
     lambda_logs,
     machine_roles,
+    partiql_streams,
     schedules,
     sdk_tasks,
     stream_mappings,
@@ -39,4 +40,5 @@ def apply(settings: GatewaySettings) -> None:
     cloudformation_types.apply(settings)
     bucket_owner.apply()
     schedules.apply(settings)
+    partiql_streams.apply()
     stream_mappings.apply(settings)
