@@ -82,6 +82,15 @@ RETRIEVAL_TIER: Parameter = {
     "allowedValues": [tier.value for tier in Tier],
     "default": Tier.BULK.value,
 }
+
+
+def _as_launched(parameter: Parameter) -> Parameter:
+    return {**parameter, "allowedValues": [AS_LAUNCHED, *parameter["allowedValues"]], "default": AS_LAUNCHED}
+
+
+AS_LAUNCHED = "As launched"
+"""What resuming offers beside the values themselves; the script knows it."""
+
 CROSS_REGION: Parameter = {
     **_YES_NO,
     "description": "(Optional) YES: I know that a destination bucket in another region costs transfer between regions",
@@ -97,6 +106,12 @@ LAUNCH: Mapping[str, Parameter] = {
     "RetrievalTier": RETRIEVAL_TIER,
     "AcknowledgeAdditionalCostForCrossRegionTransfer": CROSS_REGION,
 }
+
+
+def _as_launched(parameter: Parameter) -> Parameter:
+    return {**parameter, "allowedValues": [AS_LAUNCHED, *parameter["allowedValues"]], "default": AS_LAUNCHED}
+
+
 AS_LAUNCHED = "As launched"
 """The choice, in a resume, of what the run was launched with."""
 

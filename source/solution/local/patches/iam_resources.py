@@ -28,6 +28,11 @@ def apply() -> None:
         _with_resources,
         parameters=("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
+    seam.replace(
+        "extract_iam_action",
+        _with_single_actions,
+        parameters=("service", "method", "path", "headers", "body", "query_params"),
+    )
     seam.replace("request_tag_context", _with_namespace, parameters=("service", "iam_action", "body", "params"))
     seam.replace(
         "dynamodb_transaction_checks", _with_statements, parameters=("iam_action", "body", "region", "account_id")
@@ -125,6 +130,16 @@ def _with_namespace(original: Any) -> Any:
         return found
 
     return context
+
+
+def _with_single_actions(original: Any) -> Any:
+    """Batch calls of SQS need the permission of the single ones (*Amazon SQS API permissions*)."""
+
+    def extract(service: str, *request: Any) -> str | None:
+        found: str | None = original(service, *request)
+        return found.removesuffix("Batch") if service == "sqs" and found else found
+
+    return extract
 
 
 def _with_statements(original: Any) -> Any:
