@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ MAX_BATCH_BYTES = 256 * 1024
 """What one SendMessageBatch takes (all entries together; "Amazon SQS message quotas")."""
 
 _ATTEMPTS = 3
+_WORKERS = 8
 
 
 class SqsQueue:
@@ -25,19 +27,25 @@ class SqsQueue:
 
     def send(self, bodies: Sequence[str]) -> list[int]:
         """As few SendMessageBatch calls as the limits allow; entries that were not taken are tried again."""
-        refused: list[int] = []
-        for batch in _batches(bodies):
-            pending = batch
-            for _ in range(_ATTEMPTS):
-                answer = self._client.send_message_batch(
-                    QueueUrl=self._url,
-                    Entries=[{"Id": str(position), "MessageBody": bodies[position]} for position in pending],
-                )
-                pending = [int(failure["Id"]) for failure in answer.get("Failed", [])]
-                if not pending:
-                    break
-            refused += pending
-        return refused
+        batches = list(_batches(bodies))
+        if len(batches) <= 1:
+            return self._send(bodies, batches[0]) if batches else []
+        # An archive of 10,000 chunks takes 1,000 calls; one after the other they would outlast the function.
+        with ThreadPoolExecutor(max_workers=min(_WORKERS, len(batches))) as pool:
+            refused = pool.map(lambda batch: self._send(bodies, batch), batches)
+            return [position for positions in refused for position in positions]
+
+    def _send(self, bodies: Sequence[str], batch: list[int]) -> list[int]:
+        pending = batch
+        for _ in range(_ATTEMPTS):
+            answer = self._client.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[{"Id": str(position), "MessageBody": bodies[position]} for position in pending],
+            )
+            pending = [int(failure["Id"]) for failure in answer.get("Failed", [])]
+            if not pending:
+                break
+        return pending
 
 
 def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:

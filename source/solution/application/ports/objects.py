@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from solution.application.ports.records import Part
     from solution.domain.archive import StorageClass
+
+
+BLOCK_BYTES: Final = 1024**2
+"""Bodies pass in blocks of this size; only the last may be shorter."""
 
 
 class HashedBody(Protocol):
@@ -21,7 +25,10 @@ class HashedBody(Protocol):
         ...
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes, once. Raises before the last block is handed over if length or hash are not as announced."""
+        """The bytes, once, in blocks of `BLOCK_BYTES`.
+
+        Raises before the last block is handed over if length or hash are not as announced.
+        """
         ...
 
     def checksum(self) -> str:

@@ -6,8 +6,9 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
+from solution.application.ports.objects import BLOCK_BYTES
 from solution.domain.errors import ChecksumMismatch, ShortRead
-from solution.domain.tree_hash import MIB, TreeHasher
+from solution.domain.tree_hash import TreeHasher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +52,7 @@ class VerifiedStream:
         """
         self._check_announcement()
         while self._tree.size < self._length:
-            block = self._output.body.read(min(MIB, self._length - self._tree.size))
-            if not block:
-                raise ShortRead(f"the job's output ended after {self._tree.size} of {self._length} bytes")
+            block = self._read(min(BLOCK_BYTES, self._length - self._tree.size))
             self._tree.update(block)
             self._sha256.update(block)
             if self._tree.size == self._length and self.tree_hash != self._expected:
@@ -61,6 +60,16 @@ class VerifiedStream:
                     f"tree hash of the {self._length} bytes received is {self.tree_hash}, expected {self._expected}"
                 )
             yield block
+
+    def _read(self, size: int) -> bytes:
+        block = self._output.body.read(size)
+        while len(block) < size:
+            more = self._output.body.read(size - len(block))
+            if not more:
+                received = self._tree.size + len(block)
+                raise ShortRead(f"the job's output ended after {received} of {self._length} bytes")
+            block += more
+        return block
 
     def drain(self) -> None:
         """Read and hash what nobody wanted, so that the checksum is that of the whole."""
