@@ -136,7 +136,7 @@ def _prepare() -> State:
 
 
 def _register(runs: RunFunctions) -> dict[str, State]:
-    """A refused run has nothing to clean up; cleaning up could only harm the run whose id it wanted."""
+    """Before a run is registered nothing is left to clean up, and cleaning up could harm the run that has its id."""
     return {
         "RegisterRun": {
             **invoke(
@@ -150,7 +150,7 @@ def _register(runs: RunFunctions) -> dict[str, State]:
                 select=["attempt", "completion_job_id", "rule_target_id"],
                 into="registration",
             ),
-            "Catch": [*catch("RunFailed", errors=["NotPossible", "InvalidInput"]), *catch(CLEANUP)],
+            "Catch": catch("RunFailed"),
         },
         "PrepareTargets": {
             "Type": "Pass",
