@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 
 from solution.local import Instance
 from tests.local.deployed import Solution, deployed_solution
-from tests.local.support import LocalAws
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.local.support import LocalAws, free_port
 
 
 @pytest.fixture(scope="session")

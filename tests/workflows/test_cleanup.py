@@ -1,0 +1,147 @@
+"""``CleanupStateMachine``: what a run leaves behind is put away, and what became of it is written down and told."""
+
+from __future__ import annotations
+
+import pytest
+
+from solution.contract import metrics
+from solution.contract.entry_points import ABORT_UPLOADS, ARCHIVES_SCAN, COMPLETION_NOTICE, RUN_REPORT, EntryPoint
+from solution.domain.archive import StorageClass, Tier
+from tests.local.support import unique
+from tests.workflows.stubs import PLAIN_ANSWERS, Stubs, always, error, in_turn
+from tests.workflows.world import RULES, VAULT, World
+
+MACHINE = "Cleanup"
+STEPS = {
+    ABORT_UPLOADS: "AbortUploads",
+    ARCHIVES_SCAN: "WriteManifest",
+    RUN_REPORT: "WriteReport",
+    COMPLETION_NOTICE: "Notify",
+}
+"""The step that calls each function."""
+
+
+def order(run: str, failure: dict[str, str] | None = None) -> dict[str, object]:
+    """The input as the orchestrator gives it."""
+    return {
+        "workflow_run": run,
+        "vault_name": VAULT,
+        "tier": Tier.BULK,
+        "s3_storage_class": StorageClass.DEEP_ARCHIVE,
+        "execution_name": f"{run}-1",
+        "failure": failure,
+    }
+
+
+def add_targets(world: World, run: str) -> None:
+    """What the orchestrator has put into the rules."""
+    target = {"Id": run, "Arn": f"arn:aws:lambda:us-east-1:000000000000:function:{unique('f')}", "Input": "{}"}
+    for purpose in RULES:
+        world.solution.client("events").put_targets(Rule=world.rule(purpose), Targets=[target])
+
+
+def test_a_run_that_ended_well_is_put_away_and_told(world: World, stubs: Stubs, run: str) -> None:
+    world.count(run, total=2, requested=2, staged=2, downloaded=2)
+    add_targets(world, run)
+    outcome = {"outcome": "COMPLETED", "archives": {"total": 2}, "failed_archives_key": "f.csv", "summary_key": "s.md"}
+    stubs.answer(RUN_REPORT, always(outcome))
+    ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert ended.output == {"outcome": "COMPLETED"}
+    assert world.targets(run) == {}
+    scans = stubs.events(ARCHIVES_SCAN)
+    assert stubs.called() == [
+        ABORT_UPLOADS.name,
+        *[ARCHIVES_SCAN.name] * len(scans),
+        RUN_REPORT.name,
+        COMPLETION_NOTICE.name,
+    ]
+    assert {(scan["purpose"], scan["output_prefix"]) for scan in scans} == {
+        ("report", f"{run}/report/manifest/{run}-1/")
+    }
+    assert stubs.events(RUN_REPORT) == [
+        {"workflow_run": run, "vault_name": VAULT, "execution_name": f"{run}-1", "failure": None}
+    ]
+    assert stubs.events(COMPLETION_NOTICE) == [
+        {"workflow_run": run, "vault_name": VAULT, "report": outcome, "failure": None}
+    ]
+
+
+def test_the_last_counters_become_metrics(world: World, run: str) -> None:
+    world.count(run, total=2, downloaded=2)
+    world.execute(MACHINE, order(run))
+    dimensions = [{"Name": metrics.RUN_DIMENSION, "Value": run}]
+    found = world.solution.client("cloudwatch").list_metrics(Namespace=metrics.NAMESPACE, Dimensions=dimensions)
+    assert "DownloadedArchives" in {metric["MetricName"] for metric in found["Metrics"]}
+
+
+def test_targets_of_other_runs_stay(world: World, run: str) -> None:
+    other = unique("other")
+    add_targets(world, run)
+    add_targets(world, other)
+    world.execute(MACHINE, order(run))
+    assert world.targets(run) == {}
+    assert set(world.targets(other)) == set(RULES)
+
+
+def test_a_run_that_never_had_targets_is_put_away_as_well(world: World, run: str) -> None:
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+
+
+def test_report_and_notice_tell_why_the_run_failed(world: World, stubs: Stubs, run: str) -> None:
+    failure = {"Error": "NotPossible", "Cause": "the vault is gone"}
+    assert world.execute(MACHINE, order(run, failure)).status == "SUCCEEDED"
+    assert [event["failure"] for event in stubs.events(RUN_REPORT)] == [failure]
+    assert [event["failure"] for event in stubs.events(COMPLETION_NOTICE)] == [failure]
+
+
+@pytest.mark.parametrize("function", list(STEPS), ids=lambda function: str(function.name))
+def test_a_step_that_fails_keeps_no_other_from_running(
+    world: World, stubs: Stubs, run: str, function: EntryPoint
+) -> None:
+    add_targets(world, run)
+    stubs.answer(function, in_turn(error("NotPossible", "this step cannot be taken")))
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", f"{STEPS[function]}Failed")
+    assert "this step cannot be taken" in ended.cause
+    assert set(stubs.called()) == {step.name for step in STEPS}
+    assert world.targets(run) == {}
+
+
+def test_a_notice_is_sent_even_without_a_report(world: World, stubs: Stubs, run: str) -> None:
+    stubs.answer(RUN_REPORT, in_turn(error("NotPossible")))
+    world.execute(MACHINE, order(run))
+    assert stubs.events(COMPLETION_NOTICE) == [
+        {"workflow_run": run, "vault_name": VAULT, "report": None, "failure": None}
+    ]
+
+
+def test_targets_that_cannot_be_removed_keep_nothing_else_from_happening(world: World, stubs: Stubs, run: str) -> None:
+    add_targets(world, run)
+    with world.refused(MACHINE, "events:RemoveTargets"):
+        ended = world.execute(MACHINE, order(run))
+    assert ended.status == "FAILED"
+    assert ended.error.endswith("TargetFailed")
+    assert set(stubs.called()) == {step.name for step in STEPS}
+
+
+def test_a_dashboard_that_cannot_be_updated_is_no_failure(world: World, stubs: Stubs, run: str) -> None:
+    world.count(run, total=2)
+    with world.refused("CloudWatchDashboardUpdate", "cloudwatch:PutMetricData"):
+        ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert len(stubs.events(COMPLETION_NOTICE)) == 1
+
+
+def test_a_step_that_hangs_is_given_up_and_the_next_is_taken(world: World, stubs: Stubs, run: str) -> None:
+    stubs.answer(ABORT_UPLOADS, stubs.hang)
+    with world.changed(MACHINE, {"AbortUploads": {"TimeoutSeconds": 1}}):
+        ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "AbortUploadsFailed")
+    assert len(stubs.events(RUN_REPORT)) == len(stubs.events(COMPLETION_NOTICE)) == 1
+
+
+def test_a_step_that_only_stumbles_is_tried_again(world: World, stubs: Stubs, run: str) -> None:
+    stubs.answer(ABORT_UPLOADS, in_turn(error("Throttled"), PLAIN_ANSWERS[ABORT_UPLOADS]))
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert len(stubs.events(ABORT_UPLOADS)) == 2

@@ -1,0 +1,247 @@
+"""``InventoryRetrievalStateMachine``: from a vault, or a file of the user's, to sorted, named, partitioned work."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from solution.contract import object_keys as keys
+from solution.contract.entry_points import (
+    INVENTORY_CHUNK_TRANSFER,
+    INVENTORY_JOB_REQUEST,
+    INVENTORY_JOB_STATUS,
+    INVENTORY_UPLOAD_COMPLETE,
+    INVENTORY_UPLOAD_START,
+    NAMING_OVERRIDE_FETCH,
+    PROVIDED_INVENTORY_CHECK,
+    SEND_ANONYMIZED_STATS,
+)
+from solution.contract.messages import JobResult
+from solution.contract.settings import GlueJobArguments
+from solution.domain.archive import MigrationType, StorageClass, Tier
+from tests.workflows.stubs import Stubs, always, error, in_turn
+from tests.workflows.world import VAULT, World
+
+MACHINE = "InventoryRetrieval"
+SIZE = 20_000_000
+
+
+def order(run: str, **more: Any) -> dict[str, Any]:
+    """The input as the orchestrator gives it."""
+    return {
+        "workflow_run": run,
+        "vault_name": VAULT,
+        "migration_type": MigrationType.LAUNCH,
+        "provided_inventory": "NO",
+        "tier": Tier.BULK,
+        "s3_storage_class": StorageClass.GLACIER,
+        "name_override_presigned_url": "",
+        "execution_name": f"{run}-1",
+        **more,
+    }
+
+
+def sorting_runs(world: World, run: str) -> list[dict[str, Any]]:
+    """Runs of the inventory job for this run, oldest first."""
+    found = world.solution.client("glue").get_job_runs(JobName=f"InventoryJob-{world.suffix}")["JobRuns"]
+    mine = [job_run for job_run in found if job_run["Arguments"]["--workflow_run"] == run]
+    return sorted(mine, key=lambda job_run: job_run["StartedOn"])
+
+
+@pytest.fixture
+def job(stubs: Stubs, run: str) -> JobResult:
+    """An inventory job of Glacier, of three ranges; it has not ended yet."""
+    ranges = [
+        {"part": 1, "first": 0, "last": 8_388_607},
+        {"part": 2, "first": 8_388_608, "last": 16_777_215},
+        {"part": 3, "first": 16_777_216, "last": SIZE - 1},
+    ]
+    made = JobResult(job_id=f"job-of-{run}", succeeded=True, message="", size=SIZE)
+    stubs.answer(INVENTORY_JOB_REQUEST, always({"job_id": made.job_id}))
+    stubs.answer(INVENTORY_UPLOAD_START, always({"upload_id": "upload", "key": "key.csv", "ranges": ranges}))
+    stubs.answer(INVENTORY_CHUNK_TRANSFER, lambda event: {"part": event["part"], "bytes": 1})
+    return made
+
+
+def status(job: JobResult, *, in_progress: bool) -> dict[str, Any]:
+    """What a look at the job says."""
+    return {
+        "job_id": job.job_id,
+        "succeeded": not in_progress,
+        "message": "",
+        "size": None if in_progress else SIZE,
+        "in_progress": in_progress,
+    }
+
+
+def test_a_provided_inventory_is_checked_and_sorted_and_glacier_is_not_asked(
+    world: World, stubs: Stubs, run: str
+) -> None:
+    ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
+    assert ended.status == "SUCCEEDED"
+    assert stubs.called() == [PROVIDED_INVENTORY_CHECK.name, SEND_ANONYMIZED_STATS.name]
+    assert stubs.events(PROVIDED_INVENTORY_CHECK) == [{"workflow_run": run}]
+    [statistics] = stubs.events(SEND_ANONYMIZED_STATS)
+    assert {name: statistics[name] for name in ("workflow_run", "tier", "s3_storage_class")} == {
+        "workflow_run": run,
+        "tier": Tier.BULK,
+        "s3_storage_class": StorageClass.GLACIER,
+    }
+
+
+def test_the_inventory_job_is_told_where_everything_lies(world: World, run: str) -> None:
+    world.execute(MACHINE, order(run, provided_inventory="YES"))
+    [sorting] = sorting_runs(world, run)
+    bucket = world.solution.target.output("InventoryBucketName")
+    given = {name: sorting["Arguments"][f"--{name}"] for name in GlueJobArguments.names()}
+    assert given["inventory_uri"] == f"s3://{bucket}/{keys.prefix(run, keys.ORIGINAL_INVENTORY)}"
+    assert given["overrides_uri"] == f"s3://{bucket}/{keys.prefix(run, keys.NAMING_OVERRIDES)}"
+    assert given["output_uri"] == f"s3://{bucket}/{keys.prefix(run, keys.SORTED_INVENTORY)}"
+    assert given["not_migrated_uri"] == f"s3://{bucket}/{keys.prefix(run, keys.NOT_MIGRATED)}"
+    assert given["rejected_uri"] == f"s3://{bucket}/{keys.prefix(run, keys.REJECTED_ROWS)}"
+    assert given["metric_table"] == world.solution.target.output("MetricTableName")
+    assert all(int(given[name]) > 0 for name in ("partition_bytes", "partition_archives", "file_archives"))
+
+
+def test_a_provided_inventory_that_cannot_be_used_ends_the_run_with_its_row(
+    world: World, stubs: Stubs, run: str
+) -> None:
+    stubs.answer(PROVIDED_INVENTORY_CHECK, in_turn(error("InvalidInput", "row 7: Size is not a number")))
+    ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
+    assert (ended.status, ended.error) == ("FAILED", "InvalidInput")
+    assert "row 7" in ended.cause
+    assert sorting_runs(world, run) == []
+
+
+def test_an_inventory_of_glacier_is_copied_in_ranges(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    arn = world.start(MACHINE, order(run))
+    world.awaited(job.job_id)
+    world.answer_job(job)
+    assert world.outcome(arn).status == "SUCCEEDED"
+    assert stubs.events(INVENTORY_JOB_REQUEST) == [{"workflow_run": run, "vault_name": VAULT}]
+    assert stubs.events(INVENTORY_UPLOAD_START) == [{"workflow_run": run, "job_id": job.job_id, "size": SIZE}]
+    copied = sorted(stubs.events(INVENTORY_CHUNK_TRANSFER), key=lambda event: int(event["part"]))
+    assert [(event["part"], event["first"], event["last"]) for event in copied] == [
+        (1, 0, 8_388_607),
+        (2, 8_388_608, 16_777_215),
+        (3, 16_777_216, SIZE - 1),
+    ]
+    shared = {
+        "workflow_run": run,
+        "vault_name": VAULT,
+        "job_id": job.job_id,
+        "upload_id": "upload",
+        "key": "key.csv",
+    }
+    assert all({name: event[name] for name in shared} == shared for event in copied)
+    assert stubs.events(INVENTORY_UPLOAD_COMPLETE) == [
+        {"workflow_run": run, "key": "key.csv", "upload_id": "upload", "size": SIZE, "parts": 3}
+    ]
+    assert len(sorting_runs(world, run)) == 1
+    assert stubs.events(INVENTORY_JOB_STATUS) == []
+
+
+def test_a_notification_that_beats_the_waiting_state_is_not_lost(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    world.answer_job(job)
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert len(stubs.events(INVENTORY_UPLOAD_COMPLETE)) == 1
+
+
+def test_a_job_that_failed_ends_the_run_with_glaciers_words(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    world.answer_job(JobResult(job_id=job.job_id, succeeded=False, message="The vault is being deleted"))
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error, ended.cause) == ("FAILED", "GlacierJobError", "The vault is being deleted")
+    assert stubs.events(INVENTORY_UPLOAD_START) == []
+
+
+def test_a_lost_notification_is_made_up_for_by_looking(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    stubs.answer(INVENTORY_JOB_STATUS, in_turn(status(job, in_progress=True), status(job, in_progress=False)))
+    with world.changed(MACHINE, {"AwaitInventoryJob": {"TimeoutSeconds": 1}}):
+        ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert ended.states.count("AwaitInventoryJob") == 2
+    assert stubs.events(INVENTORY_JOB_STATUS) == [{"vault_name": VAULT, "job_id": job.job_id}] * 2
+    assert stubs.events(INVENTORY_UPLOAD_START) == [{"workflow_run": run, "job_id": job.job_id, "size": SIZE}]
+
+
+def test_a_job_found_failed_by_looking_ends_the_run(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    failed = {**status(job, in_progress=False), "succeeded": False, "message": "Glacier gave up"}
+    stubs.answer(INVENTORY_JOB_STATUS, always(failed))
+    with world.changed(MACHINE, {"AwaitInventoryJob": {"TimeoutSeconds": 1}}):
+        ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error, ended.cause) == ("FAILED", "GlacierJobError", "Glacier gave up")
+
+
+def test_a_range_that_breaks_off_is_copied_again(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    broken = threading.Event()
+
+    def transfer(event: dict[str, Any]) -> dict[str, Any]:
+        if event["part"] == 2 and not broken.is_set():
+            broken.set()
+            raise error("ShortRead")
+        return {"part": event["part"], "bytes": 1}
+
+    stubs.answer(INVENTORY_CHUNK_TRANSFER, transfer)
+    world.answer_job(job)
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert sorted(event["part"] for event in stubs.events(INVENTORY_CHUNK_TRANSFER)) == [1, 2, 2, 3]
+
+
+def test_a_range_that_cannot_be_copied_ends_the_run_before_the_upload_is_completed(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    stubs.answer(INVENTORY_CHUNK_TRANSFER, in_turn(error("JobExpired", "the job's output is gone")))
+    world.answer_job(job)
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    assert {name for name, _ in world.child_errors(ended.arn)} == {"JobExpired"}
+    assert stubs.events(INVENTORY_UPLOAD_COMPLETE) == []
+
+
+def test_a_resume_takes_up_the_sorted_inventory(world: World, stubs: Stubs, run: str) -> None:
+    world.write_csv(keys.partitions_key(run), keys.PARTITION_COLUMNS, [])
+    ended = world.execute(MACHINE, order(run, migration_type=MigrationType.RESUME))
+    assert ended.status == "SUCCEEDED"
+    assert ended.states[-1] == "InventoryReused"
+    assert stubs.called() == []
+    assert sorting_runs(world, run) == []
+
+
+def test_a_resume_without_a_sorted_inventory_makes_one(world: World, stubs: Stubs, run: str) -> None:
+    again = order(run, migration_type=MigrationType.RESUME, provided_inventory="YES")
+    assert world.execute(MACHINE, again).status == "SUCCEEDED"
+    assert len(stubs.events(PROVIDED_INVENTORY_CHECK)) == 1
+    assert len(sorting_runs(world, run)) == 1
+
+
+def test_names_of_the_user_are_fetched_before_sorting(world: World, stubs: Stubs, run: str) -> None:
+    url = "https://example.com/names.csv?signature=abc"
+    ended = world.execute(MACHINE, order(run, provided_inventory="YES", name_override_presigned_url=url))
+    assert ended.status == "SUCCEEDED"
+    assert stubs.events(NAMING_OVERRIDE_FETCH) == [{"workflow_run": run, "name_override_presigned_url": url}]
+    assert ended.states.index("FetchNames") < ended.states.index("SortInventory")
+
+
+def test_an_inventory_that_cannot_be_sorted_is_tried_twice_and_ends_the_run(world: World, stubs: Stubs) -> None:
+    run = f"unsortable-{world.suffix}"
+    ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
+    assert ended.status == "FAILED"
+    assert "cannot be sorted" in ended.cause
+    assert len(sorting_runs(world, run)) == 2
+    assert stubs.events(SEND_ANONYMIZED_STATS) == []
+
+
+@pytest.mark.parametrize("how", ["refused", "hanging"])
+def test_statistics_never_hurt_a_run(world: World, stubs: Stubs, run: str, how: str) -> None:
+    answer = stubs.hang if how == "hanging" else in_turn(error("URLError", "the endpoint is gone"))
+    stubs.answer(SEND_ANONYMIZED_STATS, answer)
+    with world.changed(MACHINE, {"SendAnonymizedStats": {"TimeoutSeconds": 1}}):
+        ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
+    assert ended.status == "SUCCEEDED"
+    assert ended.states[-1] == "InventoryReady"
