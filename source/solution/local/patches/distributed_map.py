@@ -1,7 +1,7 @@
 """Distributed maps: item batches, the result writer, limits given as paths, and each child's own context.
 
-MiniStack ignores ``ItemBatcher``, ``ResultWriter`` and the ``...Path`` limits, and shows a child the execution of its
-parent. Field reference: *Distributed Map state*.
+MiniStack ignores ``ItemBatcher``, ``ResultWriter`` and the ``...Path`` limits, shows a child the execution of its
+parent, and goes on after more failures than are tolerated. Field reference: *Distributed Map state*.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ def apply() -> None:
 
 def _with_own_context(original: Any) -> Any:
     def run(states: State, start_at: str, input_data: Any, execution: State, ctx: State) -> Any:
+        map_run = stepfunctions._map_runs.get(execution.get("mapRunArn"))
+        if map_run and _given_up(map_run):
+            raise stepfunctions._ExecutionError("States.Runtime", "The map run failed before this child began")
         if execution.get("mapRunArn") and ctx["Execution"]["Id"] != execution["executionArn"]:
             ctx["Execution"] = {
                 "Id": execution["executionArn"],
@@ -53,6 +56,15 @@ def _with_own_context(original: Any) -> Any:
         return original(states, start_at, input_data, execution, ctx)
 
     return run
+
+
+def _given_up(map_run: State) -> bool:
+    """Whether more children have failed than the map tolerates: then it starts no further ones (*Setting failure
+    thresholds for Distributed Map states*).
+    """
+    counts = map_run["executionCounts"]
+    by_percentage = map_run["toleratedFailurePercentage"] * counts["total"] / 100
+    return bool(counts["failed"] > max(map_run["toleratedFailureCount"], by_percentage))
 
 
 def _with_limits_resolved(original: Any) -> Any:
