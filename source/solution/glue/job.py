@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES: Final = 32 * 1024**2
 _TASK_BYTES: Final = 48 * 1024**2
+_SAMPLE_BYTES: Final = 256 * 1024
 _SMALL_BYTES: Final = 8 * 1024**2
 _BROADCAST_ROWS: Final = 4_000_000
 _LOG = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class InventoryJob:
         prepare = partial(self._prepare, chosen=chosen)
         layouts: dict[reading.Layout, list[StoredFile]] = {}
         for file in files:
-            layouts.setdefault(reading.detect_layout(self._storage.first_line(file.uri)), []).append(file)
+            layouts.setdefault(reading.detect_layout(self._storage.beginning(file.uri, _SAMPLE_BYTES)), []).append(file)
         place = ("fragment", "file", "block", "position")
         records, joined = [], []
         for layout, members in layouts.items():

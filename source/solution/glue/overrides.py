@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from solution.glue.storage import Storage, StoredFile
 
+_HEADER_BYTES: Final = 4096
 COLUMNS: Final = ("GlacierArchiveID", "FileName")
 MALFORMED: Final = "not a Glacier archive id"
 NAMELESS: Final = "the file name is empty, or nothing is left of it in a safe key"
@@ -29,7 +30,9 @@ def read(spark: SparkSession, storage: Storage, files: list[StoredFile]) -> Data
     """All lines as ``archive_id`` and ``override``, None without files; raises `InvalidInput` for a wrong header."""
     frames = []
     for file in files:
-        header = next(csv.reader([storage.first_line(file.uri)]), [])
+        header = next(
+            csv.reader([storage.beginning(file.uri, _HEADER_BYTES).removeprefix("\ufeff").split("\n")[0]]), []
+        )
         if not set(COLUMNS).issubset(header):
             raise InvalidInput(f"{file.uri} begins with {header}, not with {','.join(COLUMNS)}: correct its first line")
         lines = spark.read.csv(

@@ -3,14 +3,16 @@ r"""Lines of inventory files become archives, or rejected rows with a reason; no
 A CSV reader that honours line breaks inside quotes cannot split a file, and an inventory may be one file of 10 GB. So
 the file is read by lines, in splits. Four of the five columns have a strict form (an archive id is 138 characters, a
 tree hash 64), so nearly every line proves by itself that it is a whole record. The few others, *fragments*, are put
-together in order. Both ways to write a quote within quotes are understood, for each record by itself: ``\"`` with
-``\\`` (Glacier's) and ``""`` (RFC 4180).
+together in order. Both ways to write a quote within quotes are understood: ``\"`` with ``\\`` (Glacier's) and ``""``
+(RFC 4180). The beginning of a file tells which; where it tells nothing, each record is read by the rule it follows.
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +22,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from solution.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pyspark.sql import SparkSession
 
@@ -47,12 +49,21 @@ _MAX_RECORD: Final = 64 * 1024
 RAW_SCHEMA: Final = "archive_id string, description string, creation_date string, size string, tree_hash string"
 
 
+class Quoting(StrEnum):
+    """How a quote within quotes is written."""
+
+    GLACIER = "glacier"
+    RFC = "rfc"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The columns of a file in their order; others than Glacier's five are allowed and ignored."""
 
     columns: tuple[str, ...]
     has_header: bool
+    quoting: Quoting = Quoting.UNKNOWN
 
     @property
     def pattern(self) -> str:
@@ -85,23 +96,40 @@ class Layout:
         return f'"?({_FORMS[name]})"?' if name in _FORMS else _OTHER_COLUMN
 
 
-def detect_layout(first_line: str) -> Layout:
-    """Columns of a file from its first line; without a header they are Glacier's.
+def detect_layout(beginning: str) -> Layout:
+    """Columns and quoting of a file from its first lines; without a header the columns are Glacier's.
 
     Raises:
         InvalidInput: it looks like a header, but a column is missing or there twice.
     """
-    names = tuple(name.strip() for name in next(csv.reader([first_line]), []))
+    first, *lines = beginning.removeprefix("\ufeff").split("\n")
+    names = tuple(name.strip() for name in next(csv.reader([first]), []))
     if ARCHIVE_ID not in names:
-        return Layout(columns=GLACIER_COLUMNS, has_header=False)
+        layout = Layout(columns=GLACIER_COLUMNS, has_header=False)
+        return replace(layout, quoting=_sniffed([first, *lines], layout))
     missing = sorted(REQUIRED.difference(names))
     twice = sorted({name for name in names if names.count(name) > 1 and name in REQUIRED})
     if missing or twice:
         raise InvalidInput(
-            f"the inventory's header {first_line!r} lacks {missing} and has {twice} twice: "
+            f"the inventory's header {first!r} lacks {missing} and has {twice} twice: "
             f"an inventory has each of {', '.join(GLACIER_COLUMNS)} once"
         )
-    return Layout(columns=names, has_header=True)
+    layout = Layout(columns=names, has_header=True)
+    return replace(layout, quoting=_sniffed(lines, layout))
+
+
+def _sniffed(lines: Iterable[str], layout: Layout) -> Quoting:
+    """The rule that more descriptions follow which do not follow both."""
+    record = re.compile(layout.pattern.replace(r"\z", r"\Z"))
+    group = [name for name in layout.columns if name in REQUIRED].index(DESCRIPTION) + 1
+    lead = 0
+    for line in lines:
+        match = record.match(line)
+        if match and len(match[group]) > 1 and match[group].startswith('"') and match[group].endswith('"'):
+            inner = match[group][1:-1]
+            glacier = not re.search(r'["\\]', re.sub(r'\\["\\]', "", inner))
+            lead += glacier - ('"' not in inner.replace('""', ""))
+    return Quoting.UNKNOWN if lead == 0 else Quoting.GLACIER if lead > 0 else Quoting.RFC
 
 
 def read_lines(spark: SparkSession, files: Sequence[StoredFile]) -> DataFrame:
@@ -115,14 +143,20 @@ def read_lines(spark: SparkSession, files: Sequence[StoredFile]) -> DataFrame:
     )
 
 
-def _quoting(inner: Column) -> Column:
-    r"""How the quotes within quotes are written; null if by no rule. Bare is ``\"`` and no other escape."""
-    return (
-        F.when(~inner.contains('"') & ~inner.contains("\\"), "none")
-        .when(~F.regexp_replace(inner, r'\\["\\]', "").rlike(r'["\\]'), "glacier")
-        .when(~F.replace(inner, F.lit('""'), F.lit("")).contains('"'), "rfc")
-        .when(~inner.rlike(r'(?<!\\)"'), "bare")
-    )
+def _quoting(inner: Column, rule: Quoting) -> Column:
+    """The rule by which quotes within quotes are written; null if by none that the file may follow.
+
+    Bare is a backslash before quotes while other backslashes stand for themselves, which some tools write.
+    """
+    is_glacier = ~F.regexp_replace(inner, r'\\["\\]', "").rlike(r'["\\]')
+    is_rfc = ~F.replace(inner, F.lit('""'), F.lit("")).contains('"')
+    is_bare = ~inner.rlike(r'(?<!\\)"')
+    found = F.when(~inner.contains('"') & ~inner.contains("\\"), "none")
+    if rule is not Quoting.RFC:
+        found = found.when(is_glacier, Quoting.GLACIER.value)
+    if rule is not Quoting.GLACIER:
+        found = found.when(is_rfc, Quoting.RFC.value)
+    return found if rule is Quoting.RFC else found.when(is_bare, "bare")
 
 
 def _with_values(lines: DataFrame, layout: Layout) -> DataFrame:
@@ -138,7 +172,7 @@ def _with_values(lines: DataFrame, layout: Layout) -> DataFrame:
         ("values", F.when(F.col("marked").startswith(_MARK), F.split("marked", _MARK, 6))),
         ("raw", values[5]),
         ("inner", F.when(is_quoted, raw.substr(F.lit(2), F.length(raw) - 2))),
-        ("quoting", _quoting(F.col("inner"))),
+        ("quoting", _quoting(F.col("inner"), layout.quoting)),
     )
     frame = lines
     for name, column in steps:
@@ -186,15 +220,16 @@ def join_fragments(fragments: DataFrame, layout: Layout) -> DataFrame:
     A record goes from a line that opens the description's quotes to the next that closes them.
     """
     line = F.col("fragment")
-    rest = F.regexp_replace(line, layout.head, "")
-    opens = line.rlike(layout.head) & _quoting(rest).isNotNull()
+    after_head, before_tail = F.regexp_replace(line, layout.head, ""), F.regexp_replace(line, layout.tail, "")
+    opens = line.rlike(layout.head) & _quoting(after_head, layout.quoting).isNotNull()
+    closes = line.rlike(layout.tail) & _quoting(before_tail, layout.quoting).isNotNull()
     place = F.struct("block", "position")
     marked = fragments.select(
         "file",
         place.alias("place"),
         line,
         F.when(opens, place).alias("head"),
-        F.when(line.rlike(layout.tail) & ~opens, place).alias("tail"),
+        F.when(closes & ~opens, place).alias("tail"),
     )
     before = Window.partitionBy("file").orderBy("place")
     run = marked.withColumn("last_head", F.max("head").over(before)).withColumn(

@@ -41,16 +41,14 @@ class Storage:
             found.append(StoredFile(uri=status.getPath().toString(), size=status.getLen()))
         return sorted(found, key=lambda file: file.uri)
 
-    def first_line(self, uri: str) -> str:
-        """The first line of a UTF-8 text, without its end and without a byte order mark."""
+    def beginning(self, uri: str, size: int) -> str:
+        """The first ``size`` bytes of a UTF-8 text, or all of it."""
         path, system = self._open(uri)
         stream = system.open(path)
         try:
-            reader = self._jvm.java.io.BufferedReader(self._jvm.java.io.InputStreamReader(stream, "UTF-8"))
-            line = reader.readLine()
+            return bytes(stream.readNBytes(size)).decode(errors="replace")
         finally:
             stream.close()
-        return str(line or "").removeprefix("\ufeff")
 
     def delete(self, prefix: str) -> None:
         """Remove a file, or all below a prefix; nothing happens if it is not there."""
