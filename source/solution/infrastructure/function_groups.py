@@ -5,6 +5,8 @@ Each group reads as a table; to let a function do more, add a line to its grants
 
 from __future__ import annotations
 
+import json
+
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -31,6 +33,16 @@ from solution.infrastructure.storage import DestinationBucket, InventoryBucket, 
 
 WAITING_MACHINES = ("OrchestratorStateMachine", "InventoryRetrievalStateMachine")
 """State machines that wait for a job with a task token."""
+
+_ARCHIVE_CHANGES = json.dumps(
+    {"dynamodb": {"Keys": {"sk": {"S": ["meta"]}}, "NewImage": {"status": {"S": [{"exists": True}]}}}}
+)
+"""Archives have a status; runs have the same sort key but none, parts and progress have another one."""
+
+_BOTH_SIDES = json.dumps(
+    {"dynamodb": {"NewImage": {name: {"S": [{"exists": True}]} for name in ("task_token", "job_result")}}}
+)
+"""A task can be answered once both its token and the job's result are there, whichever came first."""
 
 _RUN_PREFIX = "objects lie under the run's id, which the operator chooses"
 
@@ -404,7 +416,7 @@ class RetrievalFunctions(Construct):
             self.metrics_processor,
             tables.retrieval.table_stream_arn,
             self._queues.metrics_failures,
-            filters=['{"dynamodb":{"Keys":{"sk":{"S":["meta"]}},"NewImage":{"status":{"S":[{"exists":true}]}}}}'],
+            filters=[_ARCHIVE_CHANGES],
             batch=100,
             window=1,
         )
@@ -413,10 +425,7 @@ class RetrievalFunctions(Construct):
             self.async_facilitator,
             tables.facilitator.table_stream_arn,
             self._queues.facilitator_failures,
-            filters=[
-                '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":'
-                '{"task_token":{"S":[{"exists":true}]},"job_result":{"S":[{"exists":true}]}}}}'
-            ],
+            filters=[_BOTH_SIDES],
             batch=10,
             window=0,
         )

@@ -117,7 +117,7 @@ class SavedQueries(Construct):
         self._query(
             "ErrorsOfFunctions",
             function_logs,
-            'fields @timestamp, service, function_name, message, exception_name | filter level in ["ERROR", "CRITICAL"] '
+            'fields @timestamp, function_name, message, exception_name | filter level in ["ERROR", "CRITICAL"] '
             "| sort @timestamp desc | limit 200",
         )
         self._query(

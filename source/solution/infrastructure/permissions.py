@@ -6,6 +6,7 @@ is what cdk-nag gets to read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -94,7 +95,8 @@ def _flatten(value: object) -> str:
         if "Fn::Join" in value:
             separator, parts = value["Fn::Join"]
             return str(separator).join(_flatten(part) for part in parts)
-    return str(value)
+    # other functions appear as they are in the template
+    return json.dumps(value, separators=(",", ":"))
 
 
 def table(on: dynamodb.ITable, *operations: str) -> Grant:

@@ -21,7 +21,7 @@ from solution.infrastructure.messaging import Topics
 from solution.infrastructure.permissions import Grant, listing, table, vaults
 from solution.infrastructure.settings import Parameters, instance_suffix
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
-from solution.infrastructure.workflows.machine import Machine
+from solution.infrastructure.workflows.machine import Machine, execution_arn
 
 SCRIPT_RUNTIME = "python3.11"
 """The newest Python that aws:executeScript offers."""
@@ -44,8 +44,8 @@ VAULT_NAME: Parameter = {
 }
 NEW_RUN: Parameter = {
     "type": "String",
-    "description": "(Optional) Id of the new run: 1 to 50 letters, digits, dots, underscores and hyphens. It is the first "
-    "part of every key in the destination bucket. Empty: an id is made up. Required when an inventory is provided",
+    "description": "(Optional) Id of the new run: 1 to 50 letters, digits, dots, underscores and hyphens. It is the "
+    "first part of every key in the destination bucket. Empty: one is made up. Required when an inventory is provided",
     "allowedPattern": _or_empty(RUN_ID_PATTERN),
     "default": "",
 }
@@ -82,15 +82,6 @@ RETRIEVAL_TIER: Parameter = {
     "allowedValues": [tier.value for tier in Tier],
     "default": Tier.BULK.value,
 }
-
-
-def _as_launched(parameter: Parameter) -> Parameter:
-    return {**parameter, "allowedValues": [AS_LAUNCHED, *parameter["allowedValues"]], "default": AS_LAUNCHED}
-
-
-AS_LAUNCHED = "As launched"
-"""What resuming offers beside the values themselves; the script knows it."""
-
 CROSS_REGION: Parameter = {
     **_YES_NO,
     "description": "(Optional) YES: I know that a destination bucket in another region costs transfer between regions",
@@ -108,34 +99,27 @@ LAUNCH: Mapping[str, Parameter] = {
 }
 
 
+AS_LAUNCHED = "As launched"
+"""The choice, in a resume, of what the run was launched with; the script knows it."""
+
+
 def _as_launched(parameter: Parameter) -> Parameter:
     return {**parameter, "allowedValues": [AS_LAUNCHED, *parameter["allowedValues"]], "default": AS_LAUNCHED}
 
-
-AS_LAUNCHED = "As launched"
-"""The choice, in a resume, of what the run was launched with."""
 
 RESUME: Mapping[str, Parameter] = {
     "WorkflowRun": KNOWN_RUN,
     "ProvidedInventory": PROVIDED_INVENTORY,
     "Description": DESCRIPTION,
     "NamingOverrideFile": NAMING_OVERRIDE,
-    "S3StorageClass": {
-        **STORAGE_CLASS,
-        "allowedValues": [AS_LAUNCHED, *STORAGE_CLASS["allowedValues"]],
-        "default": AS_LAUNCHED,
-    },
-    "RetrievalTier": {
-        **RETRIEVAL_TIER,
-        "allowedValues": [AS_LAUNCHED, *RETRIEVAL_TIER["allowedValues"]],
-        "default": AS_LAUNCHED,
-    },
+    "S3StorageClass": _as_launched(STORAGE_CLASS),
+    "RetrievalTier": _as_launched(RETRIEVAL_TIER),
     "AcknowledgeAdditionalCostForCrossRegionTransfer": CROSS_REGION,
 }
 
 
 class Runbooks(Construct):
-    """``launch_name`` and ``resume_name`` are the documents' names; both run in one role that can start runs, no more."""
+    """``launch_name`` and ``resume_name`` are the documents' names; both run in one role that can start runs."""
 
     def __init__(
         self,
@@ -224,10 +208,7 @@ class Runbooks(Construct):
                 Grant(actions=["states:StartExecution"], resources=[orchestrator.arn]),
                 Grant(
                     actions=["states:DescribeExecution"],
-                    resources=[
-                        f"arn:{cdk.Aws.PARTITION}:states:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
-                        f":execution:{orchestrator.name}:*"
-                    ],
+                    resources=[execution_arn(orchestrator.name, "*")],
                     why_wildcard="executions are named after runs and attempts",
                 ),
                 table(tables.retrieval, "GetItem"),

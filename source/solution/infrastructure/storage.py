@@ -1,4 +1,4 @@
-"""Where the transfer keeps what it knows: three tables and the inventory bucket; and where it writes: the destination."""
+"""Where the transfer keeps what it knows, tables and the inventory bucket, and where it writes, the destination."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from solution.infrastructure.settings import Switch, instance_suffix
 
 
 class Tables(Construct):
-    """``retrieval`` and ``facilitator`` with streams, ``metrics`` without; all on demand and kept when the stack goes."""
+    """``retrieval`` and ``facilitator`` have streams, ``metrics`` has none; all outlive the stack."""
 
     def __init__(self, scope: Construct, construct_id: str, *, backup: Switch) -> None:
         super().__init__(scope, construct_id)

@@ -108,6 +108,10 @@ class PipelineStack(cdk.Stack):
         findings += [f"Resource::<{logical_id(artifacts)}.Arn>/*", "Resource::*"]
         findings.append("Resource::arn:*:iam::<AWS::AccountId>:role/*")
         prefix = "Resource::arn:<AWS::Partition>"
+        everywhere = f"{prefix}:{{}}:<AWS::Region>:<AWS::AccountId>:{{}}/*"
+        # the role that publishes assets serves all asset projects, so it names none
+        findings.append(everywhere.format("logs", "log-group:/aws/codebuild"))
+        findings.append(everywhere.format("codebuild", "report-group"))
         for construct in pipeline.node.find_all():
             if isinstance(construct, codebuild.CfnProject):
                 project = self.get_logical_id(construct)

@@ -25,7 +25,7 @@ def invoke(
     select: Sequence[str] = (),
     into: str | None = None,
 ) -> State:
-    """Call a function. The fields ``select`` of its answer go into ``$.{into}``; without ``into`` the answer is dropped."""
+    """Call a function. Fields ``select`` of its answer go into ``$.{into}``; without ``into`` the answer is dropped."""
     state: State = {
         "Type": "Task",
         "Resource": integration("lambda:invoke"),
@@ -100,7 +100,7 @@ def await_job(table_name: str, job_id_path: str, *, timeout: int, into: str) -> 
 
 
 def read_counters(table_name: str) -> State:
-    """The run's record in MetricTable into ``$.metrics``; there is no ``$.metrics.Item`` before the inventory is counted."""
+    """The run's counters into ``$.metrics``; before the inventory is counted there is no ``$.metrics.Item``."""
     return call(
         "dynamodb:getItem",
         {"TableName": table_name, "Key": {"pk": {"S.$": "$.workflow_run"}}, "ConsistentRead": True},
@@ -114,7 +114,7 @@ def catch(next_state: str, *, into: str = "failure", errors: Sequence[str] = ("S
 
 
 def chain(states: Mapping[str, State], *, end: str | None = None) -> dict[str, State]:
-    """Let each state without a successor of its own be followed by the next one; the last one by ``end``, or nothing."""
+    """Let a state that names no successor be followed by the next one; the last one by ``end``, or nothing."""
     linked: dict[str, State] = {}
     names = list(states)
     for name, following in zip(names, [*names[1:], end], strict=True):

@@ -1,4 +1,4 @@
-"""``ArchivesStatusCleanupStateMachine``: what an earlier attempt left unfinished is stopped, so that it is asked again."""
+"""``ArchivesStatusCleanupStateMachine``: what an earlier attempt left unfinished is stopped, to be asked for again."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ def settle_states() -> dict[str, State]:
         "NeverSettled": {
             "Type": "Fail",
             "Error": "CountersNotSettled",
-            "Cause": f"The counters in MetricTable still differ {SETTLE_ROUNDS * SETTLE_SECONDS} seconds after the last "
-            "stop; look at the alarm and the messages of MetricsFailureQueue, then resume again",
+            "Cause": f"The counters in MetricTable still differ {SETTLE_ROUNDS * SETTLE_SECONDS} seconds after the "
+            "last stop; look at the alarm and the messages of MetricsFailureQueue, then resume again",
         },
         "Stopped": {"Type": "Succeed"},
     }

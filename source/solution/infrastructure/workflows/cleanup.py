@@ -17,7 +17,7 @@ from solution.infrastructure.workflows.machine import Machine, MachineDefaults, 
 
 
 class Cleanup(Construct):
-    """``machine``: input ``workflow_run``, ``vault_name``, ``execution_name`` and ``failure`` (``Error``, ``Cause``, or null).
+    """``machine``: input ``workflow_run``, ``vault_name``, ``execution_name``, ``failure`` (Error, Cause; or null).
 
     A step that fails is remembered and does not keep the next ones from running; the execution fails at its end.
     """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from solution.contract import metrics, tables as keys
+from solution.contract import metrics
+from solution.contract import tables as keys
 from solution.domain.status import Metric
 from solution.infrastructure.permissions import Grant, table
 from solution.infrastructure.states.retries import State

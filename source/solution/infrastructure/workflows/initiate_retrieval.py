@@ -52,7 +52,7 @@ class InitiateRetrieval(Construct):
                 "NotCounted": {
                     "Type": "Fail",
                     "Error": "NotCounted",
-                    "Cause": "MetricTable has no counters of this run: the inventory job has not finished; resume the run",
+                    "Cause": "MetricTable has no counters of this run: its inventory job has not finished; resume it",
                 },
             }
         )

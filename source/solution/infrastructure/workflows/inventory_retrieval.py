@@ -1,4 +1,4 @@
-"""``InventoryRetrievalStateMachine``: from a vault, or a file of the user's, to a sorted, named, partitioned inventory."""
+"""``InventoryRetrievalStateMachine``: from a vault, or a file of the user's, to a sorted and named inventory."""
 
 from __future__ import annotations
 

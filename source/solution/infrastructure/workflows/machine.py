@@ -117,8 +117,14 @@ LOG_DELIVERY = Grant(
         "logs:DescribeLogGroups",
     ],
     resources=["*"],
-    why_wildcard="log delivery has no resources to name (Logging using CloudWatch Logs, Step Functions Developer Guide)",
+    why_wildcard="log delivery has no resources to name (Logging using CloudWatch Logs, Step Functions guide)",
 )
+
+
+def execution_arn(machine_name: str, execution_name: str) -> str:
+    """ARN of an execution, or a pattern of such."""
+    where = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+    return f"arn:{cdk.Aws.PARTITION}:states:{where}:execution:{machine_name}:{execution_name}"
 
 
 def distributed_map_grants(machine_name: str) -> tuple[Grant, ...]:
@@ -126,12 +132,12 @@ def distributed_map_grants(machine_name: str) -> tuple[Grant, ...]:
 
     "IAM policies for using Distributed Map states", AWS Step Functions Developer Guide.
     """
-    base = f"arn:{cdk.Aws.PARTITION}:states:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+    machine = f"arn:{cdk.Aws.PARTITION}:states:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:stateMachine:{machine_name}"
     return (
-        Grant(actions=["states:StartExecution"], resources=[f"{base}:stateMachine:{machine_name}"]),
+        Grant(actions=["states:StartExecution"], resources=[machine]),
         Grant(
             actions=["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
-            resources=[f"{base}:execution:{machine_name}:*", f"{base}:execution:{machine_name}/*"],
+            resources=[execution_arn(machine_name, "*"), execution_arn(f"{machine_name}/*", "*")],
             why_wildcard="children of a distributed map get generated names",
         ),
     )
@@ -147,13 +153,12 @@ def run_grants(*machines: Machine) -> tuple[Grant, ...]:
 
     "IAM policies for starting a workflow execution", AWS Step Functions Developer Guide.
     """
-    base = f"arn:{cdk.Aws.PARTITION}:states:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
     rule = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
     return (
         Grant(actions=["states:StartExecution"], resources=[machine.arn for machine in machines]),
         Grant(
             actions=["states:DescribeExecution", "states:StopExecution"],
-            resources=[f"{base}:execution:{machine.name}:*" for machine in machines],
+            resources=[execution_arn(machine.name, "*") for machine in machines],
             why_wildcard="executions that are waited for get generated names",
         ),
         Grant(

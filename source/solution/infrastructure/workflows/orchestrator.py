@@ -203,8 +203,8 @@ def _clean_up(cleanup: Machine) -> dict[str, State]:
             "Type": "Pass",
             "Result": {
                 "Error": "TargetRefused",
-                "Cause": "EventBridge did not take the run as a target of a rule; a rule has at most five targets, so at "
-                "most five runs can be under way: wait for one to end, then resume this run",
+                "Cause": "EventBridge did not take the run as a target of a rule; a rule has at most five targets, so "
+                "at most five runs can be under way: wait for one to end, then resume this run",
             },
             "ResultPath": "$.failure",
         },
