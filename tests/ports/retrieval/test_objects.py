@@ -196,3 +196,5 @@ def test_every_call_names_the_owner_and_hashes_no_byte_a_third_time(
         if operation in ("PutObject", "UploadPart"):
             assert headers["X-Amz-Content-SHA256"] == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
             assert headers["X-Amz-Trailer"] == "x-amz-checksum-sha256"
+            assert int(headers["X-Amz-Decoded-Content-Length"]) < int(headers["Content-Length"])
+            assert "Transfer-Encoding" not in headers

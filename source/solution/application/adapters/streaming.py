@@ -47,9 +47,11 @@ def _send_as_it_comes(request: AWSRequest, **_: Any) -> None:
     stream = request.context.get(_BODY)
     if stream is not None:
         request.data = _AwsChunked(stream)
-        # The encoded length is known, so HTTP need not frame each block once more.
-        del request.headers["Transfer-Encoding"]
+        # The encoded length is known, so HTTP need not frame each block once more. Setting a header adds to it.
+        for name in ("Transfer-Encoding", "Content-Length", "X-Amz-Decoded-Content-Length"):
+            del request.headers[name]
         request.headers["Content-Length"] = str(encoded_length(stream.body.length))
+        request.headers["X-Amz-Decoded-Content-Length"] = str(stream.body.length)
 
 
 def encoded_length(length: int) -> int:
