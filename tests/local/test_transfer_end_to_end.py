@@ -220,7 +220,8 @@ def test_the_report_lists_every_archive_and_no_failure(story: Story) -> None:
 def test_the_source_vault_is_unchanged(story: Story) -> None:
     glacier = story.solution.client("glacier")
     vault = glacier.describe_vault(accountId="-", vaultName=VAULT)
-    jobs = glacier.list_jobs(accountId="-", vaultName=VAULT)["JobList"]
+    pages = glacier.get_paginator("list_jobs").paginate(accountId="-", vaultName=VAULT)
+    jobs = [job for page in pages for job in page["JobList"]]
     assert vault["NumberOfArchives"] == ARCHIVES
     assert {job["Action"] for job in jobs} == {"ArchiveRetrieval", "InventoryRetrieval"}
 

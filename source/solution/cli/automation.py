@@ -21,6 +21,7 @@ RESUME_DOCUMENT: Final = "ResumeAutomationRunbook"
 """Stack outputs that name the documents."""
 
 _UNFINISHED: Final = frozenset({"Pending", "InProgress", "Waiting", "Cancelling"})
+_APPENDED: Final = "Please refer to Automation Service Troubleshooting Guide for more diagnosis details."
 _RUNBOOK_SECONDS: Final = 900
 """Longest time a runbook may take; its script only checks and starts, which takes seconds."""
 
@@ -95,6 +96,7 @@ def reason(message: str) -> str:
     Systems Manager wraps what a script raised: "Step fails when it is … Traceback … ValueError: sentence". The last
     line of the traceback is the script's own message; anything else is returned as it is.
     """
+    message = message.replace(_APPENDED, "")
     last = [line.strip() for line in message.strip().splitlines() if line.strip()][-1:]
     found = re.match(r"^(?:[\w.]*(?:Error|Exception|Exit|Refused|Invalid\w*))\s*[:-]\s*(.+)$", last[0] if last else "")
     return found.group(1) if found and "Traceback" in message else " ".join(message.split())

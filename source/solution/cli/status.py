@@ -12,9 +12,10 @@ from solution.cli.target import choose_target
 from solution.domain.status import Metric
 
 
-def status_table(state: RunState) -> Table:
-    """A run's counters for people."""
-    table = Table("", "archives", "bytes", title=f"Run {state.run} of vault {state.vault_name}: {state.outcome}")
+def print_state(state: RunState) -> None:
+    """Where a run stands, for people."""
+    out.print(f"Run {state.run} of vault {state.vault_name}: {state.outcome}", markup=False, soft_wrap=True)
+    table = Table("", "archives", "bytes")
     for column in table.columns[1:]:
         column.justify = "right"
     for metric in Metric:
@@ -22,7 +23,9 @@ def status_table(state: RunState) -> Table:
         # What a run rarely has is shown only where there is some.
         if count.archives or metric not in (Metric.SKIPPED, Metric.REJECTED):
             table.add_row(metric, f"{count.archives:,}", size_text(count.bytes))
-    return table
+    out.print(table)
+    if state.failure:
+        out.print(f"It failed: {state.failure}", markup=False, soft_wrap=True)
 
 
 def status(
@@ -41,7 +44,5 @@ def status(
     if as_json:
         print_json(state.as_json())
     else:
-        out.print(status_table(state))
-        if state.failure:
-            out.print(f"It failed: {state.failure}", markup=False, soft_wrap=True)
+        print_state(state)
     raise typer.Exit(state.exit_code)

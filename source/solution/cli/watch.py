@@ -10,9 +10,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from solution.cli import options
-from solution.cli.console import err, out, print_json, size_text
+from solution.cli.console import err, print_json, size_text
 from solution.cli.runs import InventoryPhase, RunState, read_run
-from solution.cli.status import status_table
+from solution.cli.status import print_state
 from solution.cli.target import Target, choose_target
 from solution.domain.status import Metric
 
@@ -92,9 +92,7 @@ def follow(target: Target, run: str, *, as_json: bool, execution_arn: str = "", 
     if as_json:
         print_json(state.as_json())
     else:
-        out.print(status_table(state))
-        if state.failure:
-            out.print(f"It failed: {state.failure}", markup=False, soft_wrap=True)
+        print_state(state)
     raise typer.Exit(state.exit_code)
 
 

@@ -64,12 +64,13 @@ def test_a_refused_launch_says_what_the_runbook_said() -> None:
     message = (
         "Step fails when it is Poll action status for completion. Traceback (most recent call last):\n"
         '  File "/tmp/script.py", line 10, in handler\n'
-        "Refused: VaultName 'photos' is not a vault of this account: check the name\n"
+        "Refused: VaultName 'photos' is not a vault of this account: check the name. "
+        "Please refer to Automation Service Troubleshooting Guide for more diagnosis details."
     )
     story = Story({"AutomationExecutionStatus": "Failed", "FailureMessage": message})
     with pytest.raises(NotPossible) as refusal:
         story.start()
-    assert str(refusal.value) == "VaultName 'photos' is not a vault of this account: check the name"
+    assert str(refusal.value) == "VaultName 'photos' is not a vault of this account: check the name."
 
 
 def test_a_cancelled_runbook_is_a_problem_of_the_environment() -> None:

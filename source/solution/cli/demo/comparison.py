@@ -66,7 +66,9 @@ def compare(
 
     def problem(item: Uploaded) -> str:
         copy = objects.get(item.archive_id)
-        found = _difference(s3, bucket, copy, item) if copy else f"the archive of {item.sample.description!r} is missing"
+        found = (
+            _difference(s3, bucket, copy, item) if copy else f"the archive of {item.sample.description!r} is missing"
+        )
         advance(item.sample.size)
         return found
 
