@@ -208,3 +208,19 @@ def test_a_server_leaves_no_process_behind(tmp_path: Path) -> None:
     assert instance.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("automation/documents.json", "documents.json is not JSON"),
+        ("glacier/glacier.sqlite3", "holds no vaults that can be read"),
+    ],
+)
+def test_a_broken_state_folder_is_told_and_nothing_is_half_started(tmp_path: Path, file: str, said: str) -> None:
+    instance = Instance(tmp_path)
+    instance.folders.make()
+    (tmp_path / file).write_text("no such thing " * 1000)
+    with pytest.raises(LocalAwsError, match=rf"state folder is broken: .*{said}.* choose another --state-dir"):
+        instance.start(port=free_port())
+    assert not instance.folders.record.exists()

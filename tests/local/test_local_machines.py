@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from solution.local import deploy_stack
 from tests.local.support import LocalAws, allow, unique, until
+from tests.local.test_local_deploy import assembly
 
 START = allow("states:StartExecution")
 
@@ -242,3 +245,33 @@ def test_a_failing_child_is_a_failed_task_of_its_parent(aws: LocalAws) -> None:
     outcome = aws.run_states(parent, allow("states:StartExecution", child))
     assert outcome["error"] == "States.TaskFailed"
     assert json.loads(outcome["cause"])["Error"] == "Boom"
+
+
+@pytest.mark.parametrize(
+    ("level", "types"), [("ALL", {"PassStateEntered", "ExecutionFailed"}), ("ERROR", {"ExecutionFailed"})]
+)
+def test_a_machine_of_a_template_logs_its_history(aws: LocalAws, tmp_path: Path, level: str, types: set[str]) -> None:
+    stack = unique("stack")
+    destination = {"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["Group", "Arn"]}}}
+    logging = {"Level": level, "IncludeExecutionData": False, "Destinations": [destination]}
+    states = {"Pass": {"Type": "Pass", "Next": "Fail"}, "Fail": {"Type": "Fail", "Error": "Boom"}}
+    machine = {
+        "DefinitionString": json.dumps({"StartAt": "Pass", "States": states}),
+        "RoleArn": aws.role(),
+        "LoggingConfiguration": logging,
+    }
+    template = {
+        "Resources": {
+            "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": stack}},
+            "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine},
+        },
+        "Outputs": {"Machine": {"Value": {"Ref": "Machine"}}},
+    }
+    arn = deploy_stack(aws.endpoint, assembly(tmp_path, stack, template), stack)["Machine"]
+    aws.run(arn, {"secret": "payload"})
+    found = aws.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["loggingConfiguration"]
+    assert found["level"] == level
+    messages = [event["message"] for event in aws.client("logs").filter_log_events(logGroupName=stack)["events"]]
+    assert {json.loads(message)["type"] for message in messages} >= types
+    assert ("PassStateEntered" in str(messages)) == (level == "ALL")
+    assert "secret" not in str(messages)

@@ -30,7 +30,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def serve(settings: GatewaySettings, *, instance_id: str) -> None:
@@ -43,8 +43,12 @@ def serve(settings: GatewaySettings, *, instance_id: str) -> None:
     patches.apply(settings)
     registered = services.register(settings)
     controls = next(service.admin for service in registered if isinstance(service, LocalGlacier))
+    code = 1
     try:
         asyncio.run(_serve(listener, settings, controls, instance_id))
+        code = 0
+    except Exception:
+        logger.exception("the server has failed")
     finally:
         children.end_all()
         for service in registered:
@@ -52,7 +56,7 @@ def serve(settings: GatewaySettings, *, instance_id: str) -> None:
         lambda_runtime.reset()
         logging.shutdown()
         # Executions that wait for a task token sit in threads which the interpreter would join for ever.
-        os._exit(0)
+        os._exit(code)
 
 
 def _listen(port: int) -> socket.socket:

@@ -14,6 +14,7 @@ from solution.local.patches import (
     lambda_errors,
     lambda_interpreter,
     lambda_logs,
+    machine_logs,
     machine_roles,
     partiql_streams,
     schedules,
@@ -36,6 +37,7 @@ def apply(settings: GatewaySettings) -> None:
     task_limits.apply()
     # After the other wrappers of executions, so that the role is set before any of them runs.
     machine_roles.apply()
+    machine_logs.apply()
     iam_resources.apply()
     cloudformation_types.apply(settings)
     bucket_owner.apply()

@@ -7,6 +7,7 @@ if the topic's policy lets Glacier publish.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from ministack import app as emulator
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import sns
 
+from solution.local.errors import LocalAwsError
 from solution.local.patches.seam import Seam
 from solution.local.sessions import ROOT, client
 from solution.local.settings import ACCOUNT_ID, GatewaySettings
@@ -133,7 +135,13 @@ def register(settings: GatewaySettings) -> LocalGlacier:
         _with_vaults,
         parameters=("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
-    made = LocalGlacier(settings)
+    try:
+        made = LocalGlacier(settings)
+    except (sqlite3.Error, OSError) as error:
+        raise LocalAwsError(
+            f"The state folder is broken: {settings.folders.glacier} holds no vaults that can be read ({error})",
+            "Delete that folder, or choose another --state-dir",
+        ) from error
     Seam(emulator).set_entry("SERVICE_HANDLERS", "glacier", made.handle)
     return made
 

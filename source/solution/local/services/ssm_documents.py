@@ -22,6 +22,7 @@ from ministack.core.responses import get_region
 from ministack.services import iam, sts
 from ministack.services.cloudformation import provisioners
 
+from solution.local.errors import LocalAwsError
 from solution.local.patches.seam import Seam
 from solution.local.services.automation_documents import (
     Document,
@@ -287,8 +288,7 @@ class SystemsManagerDocuments:
     def _load_documents(self) -> dict[str, Json]:
         if not self._documents_file.exists():
             return {}
-        found: dict[str, Json] = json.loads(self._documents_file.read_text(encoding="utf-8"))
-        return found
+        return _read(self._documents_file)
 
     def _save_documents(self) -> None:
         _write(self._documents_file, self._documents)
@@ -296,7 +296,7 @@ class SystemsManagerDocuments:
     def _load_executions(self) -> dict[str, Execution]:
         found = {}
         for path in self._executions_folder.glob("*.json"):
-            record: Execution = json.loads(path.read_text(encoding="utf-8"))
+            record: Execution = _read(path)
             if record["AutomationExecutionStatus"] == _RUNNING:
                 record["AutomationExecutionStatus"] = "Failed"
                 record["FailureMessage"] = "The local AWS was stopped while this automation ran."
@@ -307,6 +307,17 @@ class SystemsManagerDocuments:
         _write(self._executions_folder / f"{record['AutomationExecutionId']}.json", record)
         if record["AutomationExecutionStatus"] != _RUNNING:
             self._automations.pop(record["AutomationExecutionId"], None)
+
+
+def _read(path: Path) -> Json:
+    try:
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LocalAwsError(
+            f"The state folder is broken: {path} is not JSON ({error})",
+            "Delete that file, or choose another --state-dir",
+        ) from error
+    return found
 
 
 def _write(path: Path, value: Any) -> None:
