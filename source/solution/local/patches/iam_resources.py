@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ministack.core import iam_actions
-from ministack.services import stepfunctions
 
 from solution.local.patches.seam import Seam
+from solution.local.patches.task_limits import machine_of
 
 Body = Mapping[str, Any]
 Resource = Callable[[str, Body, str, str], str | None]
@@ -65,8 +65,7 @@ def _events(action: str, body: Body, region: str, account: str) -> str | None:
 def _states(action: str, body: Body, region: str, account: str) -> str | None:
     """Task tokens belong to the machine that waits for them; map runs are named by their own ARN."""
     if action.startswith("SendTask"):
-        waiting = stepfunctions._task_tokens.get(body.get("taskToken"), {})
-        return waiting.get("stateMachineArn") or f"arn:aws:states:{region}:{account}:stateMachine:*"
+        return machine_of(str(body.get("taskToken"))) or f"arn:aws:states:{region}:{account}:stateMachine:*"
     found = body.get("mapRunArn")
     return found if isinstance(found, str) and "stateMachineArn" not in body else None
 
@@ -173,25 +172,13 @@ _STATEMENT: Final = re.compile(
 
 
 def _fields(body: bytes, query: Mapping[str, Any]) -> Body:
-    """Fields of a request in any of AWS's protocols: JSON, CBOR or a form."""
-    if body[:1] in {b"{", b""}:
-        try:
-            document = json.loads(body or b"{}")
-        except ValueError:
-            document = {}
-    else:
-        document = _from_cbor(body)
+    """Fields of a request, JSON or a form."""
     fields = {name: _first(value) for name, value in query.items()}
-    return {**fields, **document} if isinstance(document, dict) else fields
-
-
-def _from_cbor(body: bytes) -> Any:
-    import cbor2  # noqa: PLC0415 - MiniStack needs it for CloudWatch alone, and imports it as late
-
     try:
-        return cbor2.loads(body)
-    except (ValueError, EOFError):
-        return {}
+        document = json.loads(body or b"{}")
+    except ValueError:
+        return fields
+    return {**fields, **document} if isinstance(document, dict) else fields
 
 
 def _first(value: Any) -> Any:

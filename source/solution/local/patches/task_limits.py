@@ -1,11 +1,15 @@
-"""Time-outs and heartbeats of tasks, time-outs of whole machines, and what follows the end of an execution.
+"""Time-outs, heartbeats and tokens of tasks, time-outs of whole machines, and what follows the end of an execution.
 
 MiniStack ignores ``HeartbeatSeconds``, ``TimeoutSecondsPath`` and a machine's ``TimeoutSeconds``, swallows the error of
 a function that was to hand on a task token, and lets a task that ends late overwrite the status of a stopped execution.
+A task token says which machine it belongs to, as on AWS, where a token is judged by its machine even when nobody waits
+for it any more.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextvars
 import json
 import threading
@@ -29,6 +33,8 @@ _GLANCE: Final = 1.0
 
 _timed_out: OrderedDict[str, None] = OrderedDict()
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)
+_token_owner: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("token_owner", default=None)
+"""The machine of the token that is about to be made; taken out by the first name that is made."""
 
 
 def apply() -> None:
@@ -43,12 +49,46 @@ def apply() -> None:
         lambda _: _invoke_with_callback,
         parameters=("resource", "input_data", "token", "state_def"),
     )
+    seam.replace("new_uuid", _with_owner, parameters=())
+    seam.replace("_execute_task", _with_owned_token, parameters=("state_def", "raw_input", "execution", "ctx"))
     seam.replace("_execute_task", _with_limits_resolved, parameters=("state_def", "raw_input", "execution", "ctx"))
     seam.replace("_run_execution", _with_timeout, parameters=("exec_arn",))
     seam.replace("_fail_execution", _only_while_running, parameters=("execution", "error", "cause"))
     seam.replace("_send_task_heartbeat", _with_moment, parameters=("data",))
     for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
         seam.replace(name, _with_timed_out_tokens, parameters=("data",))
+
+
+def machine_of(token: str) -> str | None:
+    """ARN of the machine that the token was made for; None for what is no token of a task state."""
+    try:
+        return base64.urlsafe_b64decode(token.partition(".")[2]).decode() or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _with_owner(original: Any) -> Any:
+    def make() -> str:
+        owner = _token_owner.get()
+        name = str(original())
+        return f"{name}.{base64.urlsafe_b64encode(owner.pop().encode()).decode()}" if owner else name
+
+    return make
+
+
+def _with_owned_token(original: Any) -> Any:
+    """The first name that MiniStack makes in a task with a token is the token."""
+
+    def execute(state_def: dict[str, Any], *rest: Any) -> Any:
+        machine = current_machine()
+        waits = str(state_def.get("Resource", "")).endswith(".waitForTaskToken")
+        token = _token_owner.set([machine.arn] if machine and waits else None)
+        try:
+            return original(state_def, *rest)
+        finally:
+            _token_owner.reset(token)
+
+    return execute
 
 
 def _with_limits_resolved(original: Any) -> Any:
@@ -65,9 +105,7 @@ def _with_limits_resolved(original: Any) -> Any:
 
 def _invoke_with_callback(resource: str, input_data: Any, token: str, state_def: dict[str, Any]) -> Any:
     """Start the task, then wait for its token to come back."""
-    machine = current_machine()
     waiting: dict[str, Any] = {"event": threading.Event(), "result": None, "error": None, "heartbeat": None}
-    waiting["stateMachineArn"] = machine.arn if machine else ""
     stepfunctions._task_tokens[token] = waiting
     try:
         stepfunctions._invoke_resource(resource.replace(".waitForTaskToken", ""), input_data)
