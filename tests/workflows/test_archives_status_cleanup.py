@@ -6,6 +6,7 @@ from typing import Any
 
 from solution.contract.entry_points import ARCHIVES_SCAN, ARCHIVES_STATUS_STOP
 from solution.contract.messages import WorkBatch
+from tests.local.support import until
 from tests.workflows.stubs import Answer, Stubs, error, in_turn
 from tests.workflows.world import VAULT, World
 
@@ -76,6 +77,33 @@ def test_the_run_goes_on_when_the_counters_have_taken_in_every_stop(world: World
     assert ended.status == "SUCCEEDED"
     assert ended.states[-2:] == ["Settled?", "Stopped"]
     assert "NeverSettled" not in ended.states
+
+
+def test_the_counters_take_in_every_stop_through_the_stream_of_the_table(world: World, stubs: Stubs, run: str) -> None:
+    archives = {"a": "requested", "b": "failed", "c": "downloaded"}
+    world.count(run, total=3)
+    for archive, status in archives.items():
+        world.write_archive(run, archive, status)
+    until(lambda: world.counts(run)["failed"] == 1 and world.counts(run)["requested"] == 2)
+
+    def stop(event: dict[str, Any]) -> dict[str, int]:
+        for archive in WorkBatch.parse(event).archive_ids:
+            world.write_archive(run, archive, "stopped")
+        return {"stopped": len(event["Items"])}
+
+    stubs.answer(ARCHIVES_SCAN, finds(world, "a", "b"))
+    stubs.answer(ARCHIVES_STATUS_STOP, stop)
+    with world.changed(MACHINE, {"WaitForCounters": {"Seconds": 1}}):
+        assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert world.counts(run) == {
+        "total": 3,
+        "skipped": 0,
+        "rejected": 0,
+        "requested": 1,
+        "staged": 1,
+        "downloaded": 1,
+        "failed": 0,
+    }
 
 
 def test_counters_that_never_agree_end_the_attempt_with_advice(world: World, run: str) -> None:

@@ -170,6 +170,22 @@ def test_a_lost_notification_is_made_up_for_by_looking(world: World, stubs: Stub
     assert stubs.events(INVENTORY_UPLOAD_START) == [{"workflow_run": run, "job_id": job.job_id, "size": SIZE}]
 
 
+def test_a_notification_that_comes_after_the_time_is_up_releases_the_next_wait(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    def look(_event: dict[str, Any]) -> dict[str, Any]:
+        # the token that lies beside this result is the one of the wait that is over
+        world.answer_job(job)
+        return status(job, in_progress=True)
+
+    stubs.answer(INVENTORY_JOB_STATUS, look)
+    with world.changed(MACHINE, {"AwaitInventoryJob": {"TimeoutSeconds": 2}}):
+        ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert ended.states.count("AwaitInventoryJob") > 1
+    assert len(stubs.events(INVENTORY_UPLOAD_COMPLETE)) == 1
+
+
 def test_a_job_found_failed_by_looking_ends_the_run(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
     failed = {**status(job, in_progress=False), "succeeded": False, "message": "Glacier gave up"}
     stubs.answer(INVENTORY_JOB_STATUS, always(failed))

@@ -178,6 +178,24 @@ class World:
         item = {tables.PK: {"S": run}, **{name: {"N": str(number)} for name, number in numbers.items()}}
         self._client("dynamodb").put_item(TableName=self.solution.target.output("MetricTableName"), Item=item)
 
+    def counts(self, run: str) -> dict[str, int]:
+        """The run's counters of archives."""
+        table = self.solution.target.output("MetricTableName")
+        item = self._client("dynamodb").get_item(TableName=table, Key={tables.PK: {"S": run}}, ConsistentRead=True)
+        return {str(metric): int(item["Item"][tables.count_attribute(metric)]["N"]) for metric in Metric}
+
+    def write_archive(self, run: str, archive_id: str, status: str) -> None:
+        """The record of an archive of one byte; the stream of its table sees it, and the counters with it."""
+        self._client("dynamodb").put_item(
+            TableName=self.solution.target.output("GlacierRetrievalTableName"),
+            Item={
+                tables.PK: {"S": tables.archive_pk(run, archive_id)},
+                tables.SK: {"S": tables.META},
+                tables.ArchiveItem.STATUS: {"S": status},
+                tables.ArchiveItem.SIZE: {"N": "1"},
+            },
+        )
+
     def run_record(self, run: str) -> dict[str, Any]:
         """The run's record in the retrieval table, as it is written there; empty when there is none."""
         key = {tables.PK: {"S": run}, tables.SK: {"S": tables.META}}
