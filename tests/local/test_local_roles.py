@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.local.support import LocalAws, allow, unique
+from tests.local.support import LocalAws, allow, unique, until
 
 
 def test_a_task_through_the_sdk_needs_the_permission(aws: LocalAws) -> None:
@@ -95,3 +95,47 @@ def test_a_distributed_map_needs_its_own_start_and_its_source(aws: LocalAws) -> 
     assert aws.run_states(states, read)["error"] == "StepFunctions.AccessDeniedException"
     assert aws.run_states(states, start)["error"] == "States.ItemReaderFailed"
     assert aws.run_states(states, start, read)["output"] == [1, 2, 3]
+
+
+def test_a_machine_that_a_rule_has_started_reads_a_bucket_that_asks_for_tls(aws: LocalAws) -> None:
+    bucket, s3, events, name = aws.bucket(), aws.client("s3"), aws.client("events"), unique("rule")
+    s3.put_object(Bucket=bucket, Key="work/items", Body=b"x")
+    arns = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    tls_only = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": arns,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [tls_only]}))
+    machine = aws.machine(
+        {
+            "Map": {
+                "Type": "Map",
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:listObjectsV2",
+                    "Parameters": {"Bucket": bucket, "Prefix": "work/"},
+                },
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Pass",
+                    "States": {"Pass": {"Type": "Pass", "End": True}},
+                },
+                "End": True,
+            }
+        },
+        aws.role(
+            allow("states:StartExecution", "arn:aws:states:us-east-1:000000000000:stateMachine:*"),
+            allow("s3:ListBucket", arns[0]),
+        ),
+    )
+    events.put_rule(Name=name, ScheduleExpression="rate(1 hour)")
+    target = {"Id": "t", "Arn": machine, "RoleArn": aws.role(allow("states:StartExecution", machine)), "Input": "{}"}
+    events.put_targets(Rule=name, Targets=[target])
+    started = until(lambda: aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"])
+    events.remove_targets(Rule=name, Ids=["t"])
+    events.delete_rule(Name=name)
+    outcome = aws.outcome(started[0]["executionArn"])
+    assert outcome["status"] == "SUCCEEDED", outcome.get("cause")
+    assert [item["Key"] for item in outcome["output"]] == ["work/items"]

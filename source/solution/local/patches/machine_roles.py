@@ -71,9 +71,12 @@ def _acting_for(state_machine: dict[str, Any]) -> Iterator[None]:
     # The request that started the execution was somebody else's: its signature proves nothing about the role.
     signed = iam_evaluator._signed_request.set(None)
     anonymous = iam_evaluator._anonymous.set(False)
+    # Step Functions reads over TLS, also where no request is behind the execution: a rule has started it.
+    origin = iam_evaluator._request_origin.set(("127.0.0.1", True))
     try:
         yield
     finally:
+        iam_evaluator._request_origin.reset(origin)
         iam_evaluator._anonymous.reset(anonymous)
         iam_evaluator._signed_request.reset(signed)
         _current.reset(token)
@@ -81,7 +84,7 @@ def _acting_for(state_machine: dict[str, Any]) -> Iterator[None]:
 
 def apply() -> None:
     """Run executions as their role, and check what does not pass through the SDK."""
-    _EVALUATOR.require("enforce", "_signed_request", "_anonymous")
+    _EVALUATOR.require("enforce", "_signed_request", "_anonymous", "_request_origin")
     Seam("ministack.services.sts").require("register_session")
     Seam(lambda_svc).require("_get_func_record_for_ref")
     seam = Seam(stepfunctions)
