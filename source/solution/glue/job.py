@@ -185,8 +185,10 @@ class InventoryJob:
             pending = renamed.filter(F.col("archive_id").isin(ids))
 
     def _publish_sorted(self, archives: DataFrame) -> list[ordering.Partition]:
-        rows = ordering.unit_rows(archives, self._limits, self._tasks).orderBy("first_key").collect()
-        units = [ordering.Unit(first_key=row.first_key, archives=row.archives, size=row["size"]) for row in rows]
+        units = ordering.collect_units(archives, self._limits, self._tasks)
+        if not ordering.are_within(units, self._limits):
+            archives = ordering.with_positions(self._keep(ordering.ranked(archives, self._tasks)))
+            units = ordering.collect_units(archives, self._limits, self._tasks)
         if not units:
             return []
         partitions = ordering.pack(units, self._limits)
@@ -203,7 +205,7 @@ class InventoryJob:
         if amount.archives:
             writing.write_listing(
                 self._storage,
-                large.orderBy("order_key", "archive_id").select(
+                large.select(
                     F.col("archive_id").alias("ArchiveId"),
                     F.col("size").alias("Size"),
                     F.col("creation_date").alias("CreationDate"),
@@ -211,6 +213,7 @@ class InventoryJob:
                     F.col("description").alias("ArchiveDescription"),
                     F.lit(checking.TOO_LARGE).alias("Reason"),
                 ),
+                amount.archives,
                 *_place(self._arguments.not_migrated_uri, object_keys.not_migrated_key(self._arguments.workflow_run)),
             )
         return amount
@@ -224,19 +227,19 @@ class InventoryJob:
         amount = _amount(rows.withColumnRenamed("Size", "size"))
         if amount.archives:
             key = object_keys.rejected_rows_key(self._arguments.workflow_run)
-            writing.write_listing(self._storage, rows, *_place(self._arguments.rejected_uri, key))
+            writing.write_listing(self._storage, rows, amount.archives, *_place(self._arguments.rejected_uri, key))
         return amount
 
     def _publish_override_problems(self, chosen: DataFrame, sound: DataFrame, renamed: DataFrame | None) -> None:
         taken = renamed.filter("is_override") if renamed is not None else sound.limit(0)
         rows = self._keep(overrides.problems(chosen, sound, taken))
-        if not rows.isEmpty():
+        if count := rows.count():
             report = rows.select(
                 F.col("archive_id").alias("GlacierArchiveID"),
                 F.col("override").alias("FileName"),
                 F.col("reason").alias("Reason"),
             )
-            writing.write_listing(self._storage, report, self._arguments.rejected_uri, "override_problems")
+            writing.write_listing(self._storage, report, count, self._arguments.rejected_uri, "override_problems")
 
 
 def _amount(rows: DataFrame) -> Amount:

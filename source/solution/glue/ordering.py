@@ -81,6 +81,12 @@ class Partition:
         return sum(unit.size for unit in self.units)
 
 
+def collect_units(archives: DataFrame, limits: Limits, buckets: int) -> list[Unit]:
+    """Units in order."""
+    rows = unit_rows(archives, limits, buckets).orderBy("first_key").collect()
+    return [Unit(first_key=row["first_key"], archives=row["archives"], size=int(row["size"])) for row in rows]
+
+
 def unit_rows(archives: DataFrame, limits: Limits, buckets: int) -> DataFrame:
     """Units of archives that have ``order_key`` and ``size``: ``first_key``, ``archives``, ``size``, not in order.
 
@@ -102,6 +108,35 @@ def unit_rows(archives: DataFrame, limits: Limits, buckets: int) -> DataFrame:
     return units.agg(
         F.min("order_key").alias("first_key"), F.sum("archives").alias("archives"), F.sum("size").alias("size")
     ).select("first_key", "archives", "size")
+
+
+def are_within(units: Iterable[Unit], limits: Limits) -> bool:
+    """Whether every unit fits a file and a partition, or is a single archive that fits none."""
+    most = min(limits.partition_archives, limits.file_archives)
+    return all(unit.archives == 1 or (unit.archives <= most and unit.size <= limits.partition_bytes) for unit in units)
+
+
+def ranked(archives: DataFrame, buckets: int) -> DataFrame:
+    """Archives with their ``bucket``, a range of the order, and their ``place`` in it. Keep the result.
+
+    Needed only where so many archives have one date and ids that begin alike that no unit can be cut between them.
+    """
+    ranged = archives.repartitionByRange(buckets, "order_key", "archive_id").withColumn(
+        "bucket", F.spark_partition_id()
+    )
+    within = Window.partitionBy("bucket").orderBy("order_key", "archive_id")
+    return ranged.withColumn("place", F.row_number().over(within))
+
+
+def with_positions(placed: DataFrame) -> DataFrame:
+    """`ranked` archives with their position in the whole order as ``order_key``: no two have the same.
+
+    ``placed`` must be kept: borders of buckets are sampled, and another computation may draw them elsewhere.
+    """
+    sizes = {row["bucket"]: row["count"] for row in placed.groupBy("bucket").count().collect()}
+    offsets = [sum(sizes.get(earlier, 0) for earlier in range(bucket)) for bucket in range(max(sizes, default=0) + 1)]
+    offset = F.element_at(F.array(*map(F.lit, offsets)), F.col("bucket") + 1)
+    return placed.withColumn("order_key", offset.cast("bigint") + F.col("place")).drop("bucket", "place")
 
 
 def pack(units: Iterable[Unit], limits: Limits) -> list[Partition]:

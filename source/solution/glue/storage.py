@@ -70,20 +70,16 @@ class Storage:
 
     def move_all(self, moves: Iterable[tuple[str, str]]) -> None:
         """Rename files, several at a time: on S3 each is a copy of an object."""
-        moves = list(moves)
-        self.make_folders({target.rpartition("/")[0] for _, target in moves})
         with ThreadPoolExecutor(_RENAME_THREADS) as pool:
             list(pool.map(lambda move: self._rename(*move), moves))
 
-    def make_folders(self, folders: Iterable[str]) -> None:
-        """Make folders where the file system has such a thing."""
-        for folder in sorted(folders):
-            path, system = self._open(folder)
-            system.mkdirs(path)
-
     def _rename(self, source: str, target: str) -> None:
         path, system = self._open(source)
-        if not system.rename(path, self._jvm.org.apache.hadoop.fs.Path(target)):
+        wanted = self._jvm.org.apache.hadoop.fs.Path(target)
+        # a folder is made only where one is needed: on S3 it may become an empty object beside the files
+        if system.getScheme() == "file":
+            system.mkdirs(wanted.getParent())
+        if not system.rename(path, wanted):
             raise OSError(f"{source} could not be renamed to {target}; run the job again, it replaces what it wrote")
 
     def _open(self, uri: str) -> tuple[Any, Any]:

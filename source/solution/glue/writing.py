@@ -78,10 +78,11 @@ def publish_units(storage: Storage, staging: str, output_uri: str, partitions: S
     storage.delete(staging)
 
 
-def write_listing(storage: Storage, rows: DataFrame, prefix: str, name: str) -> None:
-    """Write ``{prefix}{name}.csv``, and ``{name}-00001.csv`` … where one file would be very long; none without rows."""
+def write_listing(storage: Storage, rows: DataFrame, count: int, prefix: str, name: str) -> None:
+    """Write ``count`` rows as ``{prefix}{name}.csv``, and ``{name}-00001.csv`` … where one file would be very long."""
     staging = f"{prefix}_staging/"
-    _csv(rows.write).option("maxRecordsPerFile", _LISTING_ROWS).csv(staging)
+    ordered = rows.orderBy(*rows.columns).coalesce(-(-count // _LISTING_ROWS))
+    _csv(ordered.write).option("maxRecordsPerFile", _LISTING_ROWS).csv(staging)
     files = [file for file in storage.list_files(staging) if _place(file.uri)[0] >= 0 and file.size > 0]
     files.sort(key=lambda file: _place(file.uri))
     endings = ["", *(f"-{number:05d}" for number in range(1, len(files)))]
