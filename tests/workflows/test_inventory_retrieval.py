@@ -21,6 +21,7 @@ from solution.contract.entry_points import (
 from solution.contract.messages import JobResult
 from solution.contract.settings import GlueJobArguments
 from solution.domain.archive import MigrationType, StorageClass, Tier
+from tests.local.support import unique
 from tests.workflows.stubs import Stubs, always, error, in_turn
 from tests.workflows.world import VAULT, World
 
@@ -245,7 +246,7 @@ def test_names_of_the_user_are_fetched_before_sorting(world: World, stubs: Stubs
 
 
 def test_an_inventory_that_cannot_be_sorted_is_tried_twice_and_ends_the_run(world: World, stubs: Stubs) -> None:
-    run = f"unsortable-{world.suffix}"
+    run = unique("unsortable")
     ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
     assert ended.status == "FAILED"
     assert "cannot be sorted" in ended.cause
