@@ -127,8 +127,7 @@ def _sniffed(lines: Iterable[str], layout: Layout) -> Quoting:
         match = record.match(line)
         if match and len(match[group]) > 1 and match[group].startswith('"') and match[group].endswith('"'):
             inner = match[group][1:-1]
-            glacier = not re.search(r'["\\]', re.sub(r'\\["\\]', "", inner))
-            lead += glacier - ('"' not in inner.replace('""', ""))
+            lead += (not re.search(r'(?<!\\)"', inner)) - ('"' not in inner.replace('""', ""))
     return Quoting.UNKNOWN if lead == 0 else Quoting.GLACIER if lead > 0 else Quoting.RFC
 
 
