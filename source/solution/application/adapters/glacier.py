@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
@@ -87,10 +88,11 @@ class BotoGlacierJobs:
             else:
                 answer = self._client.get_job_output(vaultName=vault, jobId=job_id, range=f"bytes={first}-{last}")
         body = answer["body"]
+        length = int(answer["ResponseMetadata"]["HTTPHeaders"]["content-length"])
         try:
             yield JobOutput(
-                body=_Source(body),
-                length=int(answer["ResponseMetadata"]["HTTPHeaders"]["content-length"]),
+                body=_Source(body, length),
+                length=length,
                 tree_hash=answer.get("checksum"),
             )
         finally:
@@ -98,13 +100,38 @@ class BotoGlacierJobs:
 
 
 class _Source:
-    """A streaming body whose trouble is a `ShortRead`."""
+    """A streaming body of ``length`` bytes whose trouble is a `ShortRead`.
 
-    def __init__(self, body: StreamingBody) -> None:
+    botocore and urllib3 read into new memory, a MiB of it for each MiB, and clearing that costs as much as receiving.
+    So all but the last of a body is received by Python's own HTTP response below them, into the caller's buffer. The
+    last of it is read through them, from which they know that the connection is free for the next request.
+    """
+
+    def __init__(self, body: StreamingBody, length: int) -> None:
         self._body = body
+        self._remaining = length
+        below = getattr(getattr(body, "_raw_stream", None), "_fp", None)
+        self._below = below if isinstance(below, HTTPResponse) else None
 
     def read(self, amt: int = -1, /) -> bytes:
-        try:
-            return self._body.read(None if amt < 0 else amt)
-        except (IncompleteReadError, HTTPClientError, HTTPError, OSError) as error:
-            raise ShortRead(f"the job's output broke off: {error}") from error
+        with _breaking_off():
+            piece = self._body.read(None if amt < 0 else amt)
+        self._remaining -= len(piece)
+        return piece
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        with _breaking_off():
+            if self._below is not None and len(buffer) < self._remaining:
+                received = self._below.readinto(buffer)
+            else:
+                received = self._body.readinto(buffer)
+        self._remaining -= received
+        return received
+
+
+@contextmanager
+def _breaking_off() -> Iterator[None]:
+    try:
+        yield
+    except (IncompleteReadError, HTTPClientError, HTTPError, HTTPException, OSError) as error:
+        raise ShortRead(f"the job's output broke off: {error}") from error

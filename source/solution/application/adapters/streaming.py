@@ -92,17 +92,19 @@ class _AwsChunked:
     def __init__(self, stream: StreamedBody) -> None:
         self._stream = stream
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         body = self._stream.body
+        end = b""
         try:
             for block in body.blocks():
-                yield _head(len(block))
+                # Each piece is a call of the socket's: the end of a block goes with the beginning of the next.
+                yield end + _head(len(block))
                 yield block
-                yield _CRLF
+                end = _CRLF
         except TransferError as error:
             self._stream.failure = error
             raise
-        yield _tail(body.checksum())
+        yield end + _tail(body.checksum())
 
 
 class body_errors:  # noqa: N801 - used as a statement

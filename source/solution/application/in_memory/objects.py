@@ -46,7 +46,7 @@ class InMemoryObjectStore:
     def put(self, key: str, body: HashedBody, *, metadata: Mapping[str, str], storage_class: StorageClass) -> str:
         if key in self.objects:
             raise ObjectExists("At least one of the pre-conditions you specified did not hold")
-        content = b"".join(body.blocks())
+        content = b"".join(map(bytes, body.blocks()))
         checksum = _sha256(content)
         self._keep(key, content, checksum, metadata, storage_class)
         return checksum
@@ -59,7 +59,7 @@ class InMemoryObjectStore:
 
     def upload_part(self, key: str, upload_id: str, number: int, body: HashedBody) -> str:
         upload = self._upload(key, upload_id)
-        content = b"".join(body.blocks())
+        content = b"".join(map(bytes, body.blocks()))
         upload.parts[number] = content
         return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 

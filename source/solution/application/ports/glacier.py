@@ -18,6 +18,10 @@ class ByteSource(Protocol):
         """Up to ``amt`` bytes, fewer only at the end, none after it. Raises `ShortRead` when the body breaks off."""
         ...
 
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` from its beginning; returns the bytes that came, 0 at the end. Raises as `read` does."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutput:

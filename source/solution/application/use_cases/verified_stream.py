@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from solution.application.ports.objects import BLOCK_BYTES
 from solution.domain.errors import ChecksumMismatch, ShortRead
+from solution.domain.tree_hash import MIB as LEAF_BYTES
 from solution.domain.tree_hash import TreeHasher
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class VerifiedStream:
     """`solution.application.ports.objects.HashedBody` over a job's output.
 
-    Every byte is hashed twice, for Glacier's tree hash and for S3's SHA-256, and one block of a MiB is held at a time.
-    The last block is handed over only when length and tree hash have been found right.
+    Every byte is hashed twice, for Glacier's tree hash and for S3's SHA-256, or once where the two are the same: a tree
+    of one leaf. One block is held, received into over and over again. The last block is handed over only when
+    length and tree hash have been found right.
     """
 
     def __init__(self, output: JobOutput, *, length: int, tree_hash: str) -> None:
@@ -29,7 +31,7 @@ class VerifiedStream:
         self._length = length
         self._expected = tree_hash
         self._tree = TreeHasher()
-        self._sha256 = hashlib.sha256()
+        self._sha256 = hashlib.sha256() if length > LEAF_BYTES else None
 
     @property
     def length(self) -> int:
@@ -43,33 +45,35 @@ class VerifiedStream:
 
     def checksum(self) -> str:
         """SHA-256 of the bytes that have passed, base64."""
-        return base64.b64encode(self._sha256.digest()).decode()
+        digest = self._tree.digest() if self._sha256 is None else self._sha256.digest()
+        return base64.b64encode(digest).decode()
 
-    def blocks(self) -> Iterator[bytes]:
-        """The bytes in blocks of a MiB. May be called again to carry on where an earlier reader stopped.
+    def blocks(self) -> Iterator[memoryview]:
+        """The bytes in blocks, as `HashedBody` says. May be called again to carry on where an earlier reader stopped.
 
         Raises `ShortRead` or `ChecksumMismatch` in place of the last block.
         """
         self._check_announcement()
+        buffer = memoryview(bytearray(min(BLOCK_BYTES, self._length - self._tree.size)))
         while self._tree.size < self._length:
-            block = self._read(min(BLOCK_BYTES, self._length - self._tree.size))
+            block = buffer[: self._length - self._tree.size]
+            self._fill(block)
             self._tree.update(block)
-            self._sha256.update(block)
+            if self._sha256 is not None:
+                self._sha256.update(block)
             if self._tree.size == self._length and self.tree_hash != self._expected:
                 raise ChecksumMismatch(
                     f"tree hash of the {self._length} bytes received is {self.tree_hash}, expected {self._expected}"
                 )
             yield block
 
-    def _read(self, size: int) -> bytes:
-        block = self._output.body.read(size)
-        while len(block) < size:
-            more = self._output.body.read(size - len(block))
-            if not more:
-                received = self._tree.size + len(block)
-                raise ShortRead(f"the job's output ended after {received} of {self._length} bytes")
-            block += more
-        return block
+    def _fill(self, block: memoryview) -> None:
+        filled = 0
+        while filled < len(block):
+            received = self._output.body.readinto(block[filled:])
+            if not received:
+                raise ShortRead(f"the job's output ended after {self._tree.size + filled} of {self._length} bytes")
+            filled += received
 
     def drain(self) -> None:
         """Read and hash what nobody wanted, so that the checksum is that of the whole."""
