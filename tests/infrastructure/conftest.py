@@ -18,7 +18,8 @@ from aws_cdk import aws_lambda as lambda_  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from solution.infrastructure import bundle  # noqa: E402
-from solution.infrastructure.stack import Assets, SolutionStack  # noqa: E402
+from solution.infrastructure.bundle import Assets  # noqa: E402
+from solution.infrastructure.stack import SolutionStack  # noqa: E402
 from solution.infrastructure.synthesis import FEATURE_FLAGS, build_app  # noqa: E402
 from tests.infrastructure.synthesised import Synthesised  # noqa: E402
 

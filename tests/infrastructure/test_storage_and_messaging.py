@@ -159,3 +159,10 @@ def test_an_alarm_tells_the_operator_of_anything_in_a_queue_that_should_be_empty
     assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert solution.text(alarm["Dimensions"][0]["Value"]) == f"<{watched.logical_id}.QueueName>"
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+@pytest.mark.parametrize("machine", ["ExtendDownloadWindowStateMachine", "CloudWatchDashboardUpdateStateMachine"])
+def test_an_alarm_tells_of_machines_that_rules_start_and_nobody_waits_for(solution: Synthesised, machine: str) -> None:
+    alarm = solution.named("AWS::CloudWatch::Alarm", f"{machine}Failures").properties
+    assert alarm["MetricName"] == "ExecutionsFailed"
+    assert solution.text(alarm["Dimensions"][0]["Value"]) == f"<{solution.machines()[machine].logical_id}.Arn>"

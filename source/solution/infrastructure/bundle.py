@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import solution
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
 
 SOURCE: Final = Path(solution.__file__).parent
 
@@ -25,6 +30,19 @@ LEFT_OUT: Final = frozenset({"__pycache__", "tests", "in_memory"})
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip file can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """The files that the stack ships; tests hand in others, so that nothing is built.
+
+    ``function_code`` makes the code anew for every stack: CDK ties an asset to the first stack that uses it.
+    """
+
+    function_code: Callable[[], lambda_.Code]
+    glue_script: Path
+    glue_libraries: Path
+    runbook_scripts: Path
 
 
 def build_lambda_bundle(target: Path) -> Path:

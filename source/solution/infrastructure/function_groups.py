@@ -9,11 +9,11 @@ import json
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from solution.contract import entry_points as ep
 from solution.contract import object_keys as keys
+from solution.infrastructure.event_sources import map_queue, map_stream
 from solution.infrastructure.functions import LONG, QUICK, STEADY, STREAMING, FunctionFactory
 from solution.infrastructure.messaging import Queues, Topics
 from solution.infrastructure.permissions import (
@@ -90,6 +90,17 @@ class RunFunctions(Construct):
             does="Marks archives that an earlier attempt left unfinished as stopped",
             grants=[table(tables.retrieval, "PartiQLUpdate")],
         )
+        self._end(factory, tables, inventory, destination, topics)
+
+    def _end(
+        self,
+        factory: FunctionFactory,
+        tables: Tables,
+        inventory: InventoryBucket,
+        destination: DestinationBucket,
+        topics: Topics,
+    ) -> None:
+        bucket = inventory.bucket
         self.abort_uploads = factory.make(
             self,
             ep.ABORT_UPLOADS,
@@ -278,7 +289,12 @@ class RetrievalFunctions(Construct):
         queues: Queues,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._queues = queues
+        self._copy(factory, tables, destination, queues)
+        self._count(factory, tables, queues)
+        self._map_queues(queues)
+        self._map_streams(tables, queues)
+
+    def _copy(self, factory: FunctionFactory, tables: Tables, destination: DestinationBucket, queues: Queues) -> None:
         new_objects = objects(destination.arn, "*", "PutObject", why=_RUN_PREFIX)
         abort = objects(destination.arn, "*", "AbortMultipartUpload", why=_RUN_PREFIX)
         proof = objects(destination.arn, "*", "GetObject", why=_RUN_PREFIX)
@@ -330,9 +346,6 @@ class RetrievalFunctions(Construct):
                 table(tables.retrieval, "GetItem", "UpdateItem"),
             ],
         )
-        self._count(factory, tables)
-        self._map_queues()
-        self._map_streams(tables)
 
     @property
     def all(self) -> tuple[lambda_.Function, ...]:
@@ -347,7 +360,7 @@ class RetrievalFunctions(Construct):
             self.async_facilitator,
         )
 
-    def _count(self, factory: FunctionFactory, tables: Tables) -> None:
+    def _count(self, factory: FunctionFactory, tables: Tables, queues: Queues) -> None:
         result = table(tables.facilitator, "UpdateItem")
         self.metrics_processor = factory.make(
             self,
@@ -356,7 +369,7 @@ class RetrievalFunctions(Construct):
             does="Counts changes of archives, each exactly once, and ends the run after the last",
             grants=[
                 *read_stream(tables.retrieval),
-                send(self._queues.metrics_failures),
+                send(queues.metrics_failures),
                 # a transaction is authorised by what it does
                 table(tables.metrics, "BatchGetItem", "GetItem", "UpdateItem"),
                 table(tables.retrieval, "GetItem"),
@@ -377,7 +390,7 @@ class RetrievalFunctions(Construct):
             does="Answers the state machines that wait for a job",
             grants=[
                 *read_stream(tables.facilitator),
-                send(self._queues.facilitator_failures),
+                send(queues.facilitator_failures),
                 Grant(
                     actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
                     resources=[state_machine_arn(self, name) for name in WAITING_MACHINES],
@@ -385,80 +398,73 @@ class RetrievalFunctions(Construct):
             ],
         )
 
-    def _map_queues(self) -> None:
-        queues = self._queues
+    def _map_queues(self, queues: Queues) -> None:
         # Glacier's notifications come in bursts of thousands; ten at a time keep up without a thousand functions.
-        self._map_queue("Notifications", self.notifications_processor, queues.notifications.queue, batch=10, most=50)
+        map_queue(self, "Notifications", self.notifications_processor, queues.notifications.queue, batch=10, most=50)
         # One chunk fills a function's time; what runs at once is bounded by what the destination bucket takes.
-        self._map_queue("Chunks", self.chunk_retrieval, queues.chunks.queue, batch=1, most=250)
-        self._map_queue("Validation", self.archive_validation, queues.validation.queue, batch=1, most=50)
+        map_queue(self, "Chunks", self.chunk_retrieval, queues.chunks.queue, batch=1, most=250)
+        map_queue(self, "Validation", self.archive_validation, queues.validation.queue, batch=1, most=50)
         for name, pair in (
             ("NotificationsDlq", queues.notifications),
             ("ChunksDlq", queues.chunks),
             ("ValidationDlq", queues.validation),
         ):
-            self._map_queue(name, self.dead_letter_processor, pair.dead_letters, batch=10, most=5)
+            map_queue(self, name, self.dead_letter_processor, pair.dead_letters, batch=10, most=5)
 
-    def _map_queue(self, name: str, function: lambda_.Function, queue: sqs.Queue, *, batch: int, most: int) -> None:
-        lambda_.CfnEventSourceMapping(
+    def _map_streams(self, tables: Tables, queues: Queues) -> None:
+        map_stream(
             self,
-            f"{name}Mapping",
-            function_name=function.function_arn,
-            event_source_arn=queue.queue_arn,
-            batch_size=batch,
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=most),
-        )
-
-    def _map_streams(self, tables: Tables) -> None:
-        self._map_stream(
             "Metrics",
             self.metrics_processor,
-            tables.retrieval.table_stream_arn,
-            self._queues.metrics_failures,
-            filters=[_ARCHIVE_CHANGES],
+            tables.retrieval,
+            queues.metrics_failures,
+            only=_ARCHIVE_CHANGES,
             batch=100,
             window=1,
         )
-        self._map_stream(
+        map_stream(
+            self,
             "Facilitator",
             self.async_facilitator,
-            tables.facilitator.table_stream_arn,
-            self._queues.facilitator_failures,
-            filters=[_BOTH_SIDES],
+            tables.facilitator,
+            queues.facilitator_failures,
+            only=_BOTH_SIDES,
             batch=10,
             window=0,
         )
 
-    def _map_stream(
+
+class Functions(Construct):
+    """All groups: ``runs``, ``inventories``, ``requests``, ``retrieval``; ``all`` are the functions of all of them."""
+
+    def __init__(
         self,
-        name: str,
-        function: lambda_.Function,
-        stream_arn: str | None,
-        failures: sqs.Queue,
+        scope: Construct,
+        construct_id: str,
         *,
-        filters: list[str],
-        batch: int,
-        window: int,
+        factory: FunctionFactory,
+        tables: Tables,
+        inventory: InventoryBucket,
+        destination: DestinationBucket,
+        topics: Topics,
+        queues: Queues,
     ) -> None:
-        lambda_.CfnEventSourceMapping(
+        super().__init__(scope, construct_id)
+        self.runs = RunFunctions(
             self,
-            f"{name}Mapping",
-            function_name=function.function_arn,
-            event_source_arn=stream_arn,
-            starting_position="TRIM_HORIZON",
-            batch_size=batch,
-            maximum_batching_window_in_seconds=window,
-            bisect_batch_on_function_error=True,
-            maximum_retry_attempts=20,
-            function_response_types=["ReportBatchItemFailures"],
-            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
-                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=text) for text in filters]
-            ),
-            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=failures.queue_arn)
-            ),
+            "Runs",
+            factory=factory,
+            tables=tables,
+            inventory=inventory,
+            destination=destination,
+            topics=topics,
         )
+        self.inventories = InventoryFunctions(self, "Inventories", factory=factory, inventory=inventory)
+        self.requests = RequestFunctions(self, "Requests", factory=factory, tables=tables)
+        self.retrieval = RetrievalFunctions(
+            self, "Retrieval", factory=factory, tables=tables, destination=destination, queues=queues
+        )
+        self.all = (*self.runs.all, *self.inventories.all, *self.requests.all, *self.retrieval.all)
 
 
 def timeouts() -> dict[str, cdk.Duration]:

@@ -79,26 +79,53 @@ def _function_graph(title: str, shown: Sequence[cloudwatch.Metric]) -> cloudwatc
 
 
 class Alarms(Construct):
-    """An alarm on every queue in which a message means trouble, told to the operator's topic."""
+    """Alarms on queues in which a message means trouble, and on machines that fail unseen, told to ``topic``."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, queues: Sequence[sqs.Queue], topic: sns.ITopic) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        queues: Sequence[sqs.Queue],
+        machines: Sequence[Machine],
+        topic: sns.ITopic,
+    ) -> None:
         super().__init__(scope, construct_id)
-        action = actions.SnsAction(topic)
+        self._action = actions.SnsAction(topic)
         for queue in queues:
-            alarm = queue.metric_approximate_number_of_messages_visible(
-                period=cdk.Duration.minutes(5), statistic="Maximum"
-            ).create_alarm(
-                self,
-                f"{queue.node.id}Alarm",
-                alarm_name=f"{queue.node.id}-{instance_suffix(self)}",
-                alarm_description=f"Messages lie in {queue.node.id}: something could not be handled; see its messages "
-                "and the logs of the function before it",
-                threshold=0,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-                evaluation_periods=1,
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            self._alarm(
+                queue.node.id,
+                queue.metric_approximate_number_of_messages_visible(
+                    period=cdk.Duration.minutes(5), statistic="Maximum"
+                ),
+                f"Messages lie in {queue.node.id}: something could not be handled; see its messages and the logs of "
+                "the function before it",
             )
-            alarm.add_alarm_action(action)
+        for machine in machines:
+            self._alarm(
+                f"{machine.node.id}Failures",
+                cloudwatch.Metric(
+                    namespace="AWS/States",
+                    metric_name="ExecutionsFailed",
+                    dimensions_map={"StateMachineArn": machine.arn},
+                    period=cdk.Duration.minutes(5),
+                    statistic="Sum",
+                ),
+                f"{machine.node.id}, which a rule starts, has failed; see its executions",
+            )
+
+    def _alarm(self, name: str, metric: cloudwatch.Metric, description: str) -> None:
+        alarm = metric.create_alarm(
+            self,
+            f"{name}Alarm",
+            alarm_name=f"{name}-{instance_suffix(self)}",
+            alarm_description=description,
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._action)
 
 
 class SavedQueries(Construct):

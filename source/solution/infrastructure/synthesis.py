@@ -20,8 +20,9 @@ from constructs import Construct  # noqa: E402
 
 from solution.domain.errors import InvalidInput  # noqa: E402
 from solution.infrastructure import bundle  # noqa: E402
+from solution.infrastructure.bundle import Assets  # noqa: E402
 from solution.infrastructure.settings import CONTEXT_KEYS, Context  # noqa: E402
-from solution.infrastructure.stack import Assets, SolutionStack  # noqa: E402
+from solution.infrastructure.stack import SolutionStack  # noqa: E402
 from solution.mocking.stack import MockGlacierStack  # noqa: E402
 from solution.object_restore.stack import ObjectRestoreStack  # noqa: E402
 from solution.pipeline.stack import PipelineStack  # noqa: E402

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from solution.infrastructure.function_groups import (
-    InventoryFunctions,
-    RequestFunctions,
-    RetrievalFunctions,
-    RunFunctions,
-)
+from solution.infrastructure.function_groups import Functions
 from solution.infrastructure.inventory_job import InventoryJob
 from solution.infrastructure.permissions import TracingPolicy
 from solution.infrastructure.schedules import Schedules
@@ -21,12 +16,15 @@ from solution.infrastructure.workflows.dashboard_update import DashboardUpdate
 from solution.infrastructure.workflows.extend_download_window import ExtendDownloadWindow
 from solution.infrastructure.workflows.initiate_retrieval import InitiateRetrieval
 from solution.infrastructure.workflows.inventory_retrieval import InventoryRetrieval
-from solution.infrastructure.workflows.machine import MachineDefaults
+from solution.infrastructure.workflows.machine import Machine, MachineDefaults
 from solution.infrastructure.workflows.orchestrator import Orchestrator
 
 
 class Workflows(Construct):
-    """``orchestrator`` is what the runbooks start; ``all`` are all seven."""
+    """``orchestrator`` is what the runbooks start; ``all`` are all seven.
+
+    ``unattended`` are those that rules start: nobody waits for them and would see them fail.
+    """
 
     def __init__(
         self,
@@ -34,10 +32,7 @@ class Workflows(Construct):
         construct_id: str,
         *,
         parameters: Parameters,
-        runs: RunFunctions,
-        inventories: InventoryFunctions,
-        requests: RequestFunctions,
-        retrieval: RetrievalFunctions,
+        functions: Functions,
         job: InventoryJob,
         tables: Tables,
         inventory: InventoryBucket,
@@ -49,40 +44,41 @@ class Workflows(Construct):
             tracing=TracingPolicy(self, "Tracing", switch=parameters.step_function_tracing),
         )
         stop = ArchivesStatusCleanup(
-            self, "ArchivesStatusCleanup", defaults=defaults, functions=runs, tables=tables, inventory=inventory
+            self,
+            "ArchivesStatusCleanup",
+            defaults=defaults,
+            functions=functions.runs,
+            tables=tables,
+            inventory=inventory,
         ).machine
         get_inventory = InventoryRetrieval(
             self,
             "InventoryRetrieval",
             defaults=defaults,
-            functions=inventories,
-            runs=runs,
+            functions=functions.inventories,
+            runs=functions.runs,
             job=job,
             tables=tables,
             inventory=inventory,
         ).machine
         initiate = InitiateRetrieval(
-            self, "InitiateRetrieval", defaults=defaults, functions=requests, tables=tables, inventory=inventory
-        ).machine
-        extend = ExtendDownloadWindow(
             self,
-            "ExtendDownloadWindow",
+            "InitiateRetrieval",
             defaults=defaults,
-            runs=runs,
-            requests=requests,
+            functions=functions.requests,
             tables=tables,
             inventory=inventory,
         ).machine
-        update = DashboardUpdate(self, "DashboardUpdate", defaults=defaults, tables=tables).machine
+        extend, update = self.unattended = self._periodic(defaults, functions, tables, inventory)
         clean_up = Cleanup(
-            self, "Cleanup", defaults=defaults, functions=runs, schedules=schedules, dashboard_update=update
+            self, "Cleanup", defaults=defaults, functions=functions.runs, schedules=schedules, dashboard_update=update
         ).machine
         self.orchestrator = Orchestrator(
             self,
             "Orchestrator",
             defaults=defaults,
-            runs=runs,
-            retrieval=retrieval,
+            runs=functions.runs,
+            retrieval=functions.retrieval,
             tables=tables,
             schedules=schedules,
             archives_status_cleanup=stop,
@@ -93,3 +89,18 @@ class Workflows(Construct):
             cleanup=clean_up,
         ).machine
         self.all = (self.orchestrator, stop, get_inventory, initiate, extend, update, clean_up)
+
+    def _periodic(
+        self, defaults: MachineDefaults, functions: Functions, tables: Tables, inventory: InventoryBucket
+    ) -> tuple[Machine, Machine]:
+        extend = ExtendDownloadWindow(
+            self,
+            "ExtendDownloadWindow",
+            defaults=defaults,
+            runs=functions.runs,
+            requests=functions.requests,
+            tables=tables,
+            inventory=inventory,
+        )
+        update = DashboardUpdate(self, "DashboardUpdate", defaults=defaults, tables=tables)
+        return extend.machine, update.machine

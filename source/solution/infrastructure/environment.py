@@ -1,0 +1,45 @@
+"""The environment of functions: the value of every variable that a settings class names, in one table."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+
+from solution import VERSION
+from solution.infrastructure.messaging import Queues, Topics
+from solution.infrastructure.settings import Parameters
+from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
+
+
+def function_environment(
+    *,
+    parameters: Parameters,
+    tables: Tables,
+    inventory: InventoryBucket,
+    destination: DestinationBucket,
+    topics: Topics,
+    queues: Queues,
+) -> dict[str, str]:
+    """Values by variable name; each function gets those that its class in `solution.contract.settings` names."""
+    return {
+        "RETRIEVAL_TABLE_NAME": tables.retrieval.table_name,
+        "METRIC_TABLE_NAME": tables.metrics.table_name,
+        "FACILITATOR_TABLE_NAME": tables.facilitator.table_name,
+        "INVENTORY_BUCKET_NAME": inventory.bucket.bucket_name,
+        "DESTINATION_BUCKET_NAME": destination.name,
+        "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID,
+        "ASYNC_FACILITATOR_TOPIC_ARN": topics.facilitator.topic_arn,
+        "RUN_NOTIFICATIONS_TOPIC_ARN": topics.run_notifications.topic_arn,
+        "CHUNKS_QUEUE_URL": queues.chunks.queue.queue_url,
+        "VALIDATION_QUEUE_URL": queues.validation.queue.queue_url,
+        "GLACIER_ENDPOINT_URL": parameters.glacier_endpoint_url,
+        "CHUNK_SIZE_MIB": parameters.chunk_size_mib,
+        "DAILY_RETRIEVAL_BUDGET_GIB": parameters.daily_retrieval_budget_gib,
+        "QUOTA_PERIOD_SECONDS": parameters.quota_period_seconds,
+        "INITIATE_JOBS_PER_SECOND": parameters.initiate_jobs_per_second,
+        "DOWNLOAD_WINDOW_SECONDS": parameters.download_window_seconds,
+        "EXTEND_WHEN_REMAINING_SECONDS": parameters.extend_when_remaining_seconds,
+        "STALL_SECONDS": parameters.stall_seconds,
+        "SEND_ANONYMIZED_STATS": parameters.send_anonymized_stats,
+        "ANONYMIZED_STATS_ENDPOINT": parameters.anonymized_stats_endpoint,
+        "SOLUTION_VERSION": VERSION,
+    }
