@@ -6,14 +6,17 @@ local AWS. Every other permission stays, so that the run fails for this one alon
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 
 import pytest
 
 from solution.cli.automation import LAUNCH_DOCUMENT, start_run
 from solution.cli.demo.run import launch_parameters
-from solution.cli.runs import RunState, read_run
-from solution.contract import tables
+from solution.cli.runs import RunState, read_run, read_text
+from solution.contract import object_keys, tables
+from solution.domain.status import Metric
 from tests.local.deployed import Solution
 from tests.local.support import unique
 
@@ -32,17 +35,27 @@ def attempt(solution: Solution) -> RunState:
 
 @pytest.mark.parametrize(
     ("function", "action"),
-    [
-        ("InventoryJobRequest", "glacier:InitiateJob"),
-        ("InventoryUploadStart", "s3:PutObject"),
-        ("ChunkRetrieval", "s3:PutObject"),
-    ],
+    [("RunRegistrar", "dynamodb:UpdateItem"), ("InventoryUploadStart", "s3:PutObject")],
 )
-def test_a_function_without_a_permission_stops_the_transfer(solution: Solution, function: str, action: str) -> None:
+def test_a_function_without_a_permission_fails_the_run_and_names_it(
+    solution: Solution, function: str, action: str
+) -> None:
     with solution.without(solution.function_role(function), action):
         state = attempt(solution)
-    assert not state.complete
-    assert state.outcome is not tables.RunStatus.COMPLETED
+    assert state.outcome is tables.RunStatus.FAILED
+    assert f"{function}-" in state.failure
+    assert f"not authorized to perform: {action}" in state.failure
+
+
+def test_without_the_permission_to_write_objects_nothing_is_called_copied(solution: Solution) -> None:
+    with solution.without(solution.function_role("ChunkRetrieval"), "s3:PutObject"):
+        state = attempt(solution)
+    failures = read_text(solution.target, object_keys.failed_archives_key(state.run))
+    assert state.outcome is tables.RunStatus.FAILED
+    assert state.counts[Metric.DOWNLOADED].archives == 0
+    assert "2 of 2 archives are missing" in state.failure
+    assert failures is not None
+    assert len(list(csv.DictReader(io.StringIO(failures)))) == len(CONTENTS)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +63,17 @@ def test_a_function_without_a_permission_stops_the_transfer(solution: Solution, 
     [
         ("OrchestratorStateMachine", "events:PutTargets"),
         ("InventoryRetrievalStateMachine", "glue:StartJobRun"),
-        ("InitiateRetrievalStateMachine", "lambda:InvokeFunction"),
+        ("InitiateRetrievalStateMachine", "dynamodb:GetItem"),
     ],
 )
-def test_a_state_machine_without_a_permission_fails_and_names_it(solution: Solution, machine: str, action: str) -> None:
+def test_a_state_machine_without_a_permission_fails_the_run_and_names_it(
+    solution: Solution, machine: str, action: str
+) -> None:
     with solution.without(solution.machine_role(machine), action):
         state = attempt(solution)
     assert state.outcome is tables.RunStatus.FAILED
-    assert "not authorized to perform" in state.failure
-    assert action in state.failure
+    assert f"{machine}-" in state.failure
+    assert f"not authorized to perform: {action}" in state.failure
 
 
 def test_with_all_permissions_back_the_transfer_completes(solution: Solution) -> None:

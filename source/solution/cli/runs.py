@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -180,8 +181,26 @@ def _execution(target: Target, arn: str) -> _Execution | None:
         if error.response["Error"].get("Code") == "ExecutionDoesNotExist":
             return None
         raise
-    parts = [answer.get("error", ""), answer.get("cause", "")]
-    return _Execution(status=answer["status"], failure=": ".join(part for part in parts if part))
+    return _Execution(status=answer["status"], failure=failure_text(answer.get("error", ""), answer.get("cause", "")))
+
+
+def failure_text(error: str, cause: str) -> str:
+    """Why an execution failed, in the words of whoever failed first.
+
+    A state machine wraps the failure of another one it started, and that of a function, as JSON in its cause ("Error
+    handling in Step Functions"); the innermost names the reason.
+    """
+    try:
+        inner = json.loads(cause)
+    except ValueError:
+        inner = None
+    if isinstance(inner, dict) and "Cause" in inner:
+        machine = str(inner.get("StateMachineArn", "")).rpartition(":")[2]
+        text = failure_text(inner.get("Error", error), inner["Cause"])
+        return f"{machine}: {text}" if machine else text
+    if isinstance(inner, dict) and "errorMessage" in inner:
+        error, cause = inner.get("errorType", error), inner["errorMessage"]
+    return ": ".join(part for part in (error, cause) if part)
 
 
 def _inventory_phase(target: Target, run: str, *, counted: bool) -> InventoryPhase:
