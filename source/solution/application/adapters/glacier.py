@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
@@ -124,7 +124,7 @@ class _Source:
             if self._below is not None and len(buffer) < self._remaining:
                 received = self._below.readinto(buffer)
             else:
-                received = self._body.readinto(buffer)
+                received = self._body.readinto(cast("Any", buffer))  # the stubs want a file
         self._remaining -= received
         return received
 
