@@ -92,7 +92,7 @@ def test_a_second_start_as_before_changes_nothing_and_another_is_refused(aws: Lo
 
 
 def test_a_port_in_use_is_refused_and_nothing_is_half_started(tmp_path: Path) -> None:
-    instance = Instance(tmp_path)
+    instance = Instance(tmp_path / "state")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -100,7 +100,7 @@ def test_a_port_in_use_is_refused_and_nothing_is_half_started(tmp_path: Path) ->
         with pytest.raises(LocalAwsError, match=rf"Port {port} cannot be used: .* Choose another with --port"):
             instance.start(port=port)
     assert instance.status().state is State.STOPPED
-    assert not instance.folders.record.exists()
+    assert not (tmp_path / "state").exists()
     assert not instance.stop()
 
 

@@ -18,6 +18,8 @@ from solution.cli.failures import EnvironmentProblem, ExitCode
 app = typer.Typer(name="local", help="The local AWS: the solution deployed on this machine.", no_args_is_help=True)
 
 _DEFAULT_PORT = 4566
+_DEFAULT_TIME_FACTOR = 1200.0
+"""Glacier's five to twelve hours pass in 15 to 36 seconds: a newcomer's first run ends while they watch."""
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def up(
     ] = "",
     time_factor: Annotated[
         float, typer.Option(help="Seconds of AWS that pass in one of ours: staging, windows and rules; 1 is real time.")
-    ] = 1.0,
+    ] = _DEFAULT_TIME_FACTOR,
     state_dir: options.StateDir = None,
     as_json: options.Json = False,
 ) -> None:

@@ -116,12 +116,14 @@ class Instance:
             settings = GatewaySettings(port=port, folders=self.folders, time_factor=time_factor, region=region)
         except ValueError as error:
             raise LocalAwsError(str(error), "Give another value") from error
+        if self._running_record() is None:
+            # Before the folder is made: a start that cannot be leaves nothing behind.
+            _check_dependencies()
+            _check_port(port)
         with self._locked():
             running = self._running_record()
             if running is not None:
                 return self._already(running, settings)
-            _check_dependencies()
-            _check_port(port)
             function_python()
             self._launch(settings)
         return self.status()

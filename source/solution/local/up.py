@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from solution.local.settings import DEFAULT_PORT, DEFAULT_REGION, ROOT_KEY
 _STACK: Final = "solution"
 _DESTINATION_PARAMETER: Final = "DestinationBucketParameter"
 _DURATION_SUFFIX: Final = "Seconds"
+_PERIOD_SUFFIX: Final = "PeriodMinutes"
+_SHORTEST_TICK: Final = 4.0
+"""Seconds of ours between two ticks of a rule: faster ones would keep a laptop busy with little else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,8 @@ def up(
         state_dir: folder of the instance; by default one under the user's data folder.
         destination_bucket: bucket for the archives, made if it is missing; empty leaves it to the stack.
         time_factor: seconds of AWS that pass in one of ours. Parameters of the stack whose name ends with
-            ``Seconds`` are divided by it, unless ``parameters`` names them.
+            ``Seconds`` are divided by it, and periods of rules are lengthened where they would pass in no time,
+            unless ``parameters`` names them.
         region: region of the instance.
         parameters: values of the stack's parameters.
         context: context of the synthesis.
@@ -105,10 +110,14 @@ def _scaled(declared: Mapping[str, Mapping[str, Any]], time_factor: float) -> di
     found = {}
     for name, properties in declared.items():
         default = str(properties.get("Default", ""))
-        if time_factor == 1 or not name.endswith(_DURATION_SUFFIX) or not default.isdigit():
+        if time_factor == 1 or not default.isdigit():
             continue
-        least = int(properties.get("MinValue", 1))
-        found[name] = str(max(least, round(int(default) / time_factor)))
+        if name.endswith(_DURATION_SUFFIX):
+            least = int(properties.get("MinValue", 1))
+            found[name] = str(max(least, round(int(default) / time_factor)))
+        elif name.endswith(_PERIOD_SUFFIX):
+            # The rules themselves tick faster by the factor; only what would be too fast is slowed down.
+            found[name] = str(max(int(default), math.ceil(_SHORTEST_TICK * time_factor / 60)))
     return found
 
 

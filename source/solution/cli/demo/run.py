@@ -141,17 +141,8 @@ def launch_parameters(*, run: str, vault: str, storage_class: StorageClass = STO
 
 
 def demo_parameters(chunk_size_mib: int) -> dict[str, str]:
-    """Stack parameters of the demo; durations are compressed by the local AWS itself.
-
-    The schedules tick every few seconds: at their defaults they would fire eight times a second, and a laptop would do
-    little else.
-    """
-    return {
-        "ChunkSizeMiB": str(chunk_size_mib),
-        "WindowExtensionPeriodMinutes": "160",
-        "DashboardUpdatePeriodMinutes": "160",
-        "CompletionCheckPeriodMinutes": "120",
-    }
+    """Stack parameters of the demo; durations are compressed by the local AWS itself."""
+    return {"ChunkSizeMiB": str(chunk_size_mib)}
 
 
 def samples_folder(state_dir: Path) -> Path:
