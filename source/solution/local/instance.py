@@ -116,14 +116,14 @@ class Instance:
             settings = GatewaySettings(port=port, folders=self.folders, time_factor=time_factor, region=region)
         except ValueError as error:
             raise LocalAwsError(str(error), "Give another value") from error
-        if self._running_record() is None:
+        if not self.folders.root.exists():
             # Before the folder is made: a start that cannot be leaves nothing behind.
-            _check_dependencies()
-            _check_port(port)
+            _check_what_is_needed(port)
         with self._locked():
             running = self._running_record()
             if running is not None:
                 return self._already(running, settings)
+            _check_what_is_needed(port)
             function_python()
             self._launch(settings)
         return self.status()
@@ -298,6 +298,11 @@ def _check_dependencies() -> None:
             f"The local AWS needs packages that are not installed: {', '.join(missing)}",
             'Run: pip install ".[dev]"',
         )
+
+
+def _check_what_is_needed(port: int) -> None:
+    _check_dependencies()
+    _check_port(port)
 
 
 def _check_port(port: int) -> None:
