@@ -67,12 +67,7 @@ def test_partitions_files_and_rows_are_asked_for_in_order_by_the_hundred(world: 
     ended = world.execute("InitiateRetrieval", order(run))
     assert ended.status == "SUCCEEDED"
     assert asked(stubs) == [first[:100], first[100:200], first[200:], second, third]
-    assert stubs.called() == [
-        *[INITIATE_ARCHIVE_RETRIEVAL.name] * 4,
-        CALCULATE_TIMEOUT.name,
-        INITIATE_ARCHIVE_RETRIEVAL.name,
-        CALCULATE_TIMEOUT.name,
-    ]
+    assert stubs.called() == [INITIATE_ARCHIVE_RETRIEVAL.name] * 5
 
 
 def test_a_batch_holds_the_archives_as_they_are_and_what_the_run_fixes(world: World, stubs: Stubs, run: str) -> None:
@@ -88,32 +83,34 @@ def test_a_batch_holds_the_archives_as_they_are_and_what_the_run_fixes(world: Wo
     )
 
 
-def test_each_partition_is_told_to_the_pacing_and_noted_in_the_record(world: World, stubs: Stubs, run: str) -> None:
+def test_the_beginning_of_each_partition_is_noted_in_the_record(world: World, stubs: Stubs, run: str) -> None:
     sort(world, run, [[["a", "b"]], [["c"]]])
     starts = []
 
     def look(_event: dict[str, object]) -> dict[str, int]:
         starts.append(world.run_record(run)[tables.Run.PARTITION_STARTED_AT]["S"])
-        return {"seconds": 0}
+        return {"requested": 1, "failed": 0, "already": 0}
 
-    stubs.answer(CALCULATE_TIMEOUT, look)
+    stubs.answer(INITIATE_ARCHIVE_RETRIEVAL, look)
     world.execute("InitiateRetrieval", order(run))
-    partitions = [event["partition"] for event in stubs.events(CALCULATE_TIMEOUT)]
-    assert [(p["Partition"], p["Archives"], p["Bytes"], p["Last"]) for p in partitions] == [
-        ("0", "2", "2048", "false"),
-        ("1", "1", "1024", "true"),
-    ]
     assert starts == sorted(starts)
     assert len(set(starts)) == 2
 
 
-def test_the_next_partition_waits_as_long_as_the_pacing_says(world: World, stubs: Stubs, run: str) -> None:
-    sort(world, run, [[["a"]], [["b"]]])
-    stubs.answer(CALCULATE_TIMEOUT, in_turn({"seconds": 2}, {"seconds": 0}))
+def test_a_batch_that_the_budget_has_no_room_for_waits_as_long_as_the_pacing_says(
+    world: World, stubs: Stubs, run: str
+) -> None:
+    sort(world, run, [[["a", "b"]], [["c"]]])
+    done = {"requested": 1, "failed": 0, "already": 0}
+    stubs.answer(INITIATE_ARCHIVE_RETRIEVAL, in_turn(error("QuotaUsed"), error("QuotaUsed"), done, done))
+    stubs.answer(CALCULATE_TIMEOUT, in_turn({"seconds": 2}, {"seconds": 1}))
     assert world.execute("InitiateRetrieval", order(run)).status == "SUCCEEDED"
-    paced = stubs.calls(CALCULATE_TIMEOUT)[0]
-    following = stubs.calls(INITIATE_ARCHIVE_RETRIEVAL)[1]
-    assert following.began - paced.ended >= 2
+    assert asked(stubs) == [["a", "b"], ["a", "b"], ["a", "b"], ["c"]]
+    assert [event["workflow_run"] for event in stubs.events(CALCULATE_TIMEOUT)] == [run, run]
+    paced = stubs.calls(CALCULATE_TIMEOUT)
+    following = stubs.calls(INITIATE_ARCHIVE_RETRIEVAL)[1:]
+    assert following[0].began - paced[0].ended >= 2
+    assert following[1].began - paced[1].ended >= 1
 
 
 def test_a_throttled_batch_is_asked_for_again(world: World, stubs: Stubs, run: str) -> None:

@@ -55,6 +55,15 @@ class _Glacier(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Quota(Settings):
+    """``daily_retrieval_budget_gib`` may be asked for in any ``quota_period_seconds``."""
+
+    metric_table_name: str
+    daily_retrieval_budget_gib: int
+    quota_period_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Destination(Settings):
     destination_bucket_name: str
     account_id: str
@@ -129,23 +138,20 @@ class SendAnonymizedStatsSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitiateArchiveRetrievalSettings(_Records, _Glacier):
-    """Asks Glacier for a batch of archives, at most ``initiate_jobs_per_second``."""
+class InitiateArchiveRetrievalSettings(_Records, _Glacier, _Quota):
+    """Asks Glacier for a batch of archives, at most ``initiate_jobs_per_second``, within the quota."""
 
     initiate_jobs_per_second: float
     chunk_size_mib: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalculateTimeoutSettings(_Records):
-    """How long to wait after a partition: ``daily_retrieval_budget_gib`` per ``quota_period_seconds``."""
-
-    daily_retrieval_budget_gib: int
-    quota_period_seconds: int
+class CalculateTimeoutSettings(_Quota):
+    """How long to wait before the quota allows for more."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtendWindowRequestSettings(_Records, _Glacier):
+class ExtendWindowRequestSettings(_Records, _Glacier, _Quota):
     """Asks again for staged archives whose window is about to close."""
 
     initiate_jobs_per_second: float

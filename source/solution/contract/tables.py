@@ -11,6 +11,7 @@ GlacierObjectRetrieval    pk=run|archive id, sk=p:00001      a stored part
 MetricTable               pk=run                             counters ``{metric}_count``, ``{metric}_bytes``
 MetricTable               pk=run|seen|slot                   which stream records are counted already
 MetricTable               pk=run|pulse                       what the counters were when they last moved
+MetricTable               pk=|quota                          what all runs have asked for lately
 AsyncFacilitatorTable     job_id                             task token, result of the job
 ========================  =================================  ==========================================
 """
@@ -162,6 +163,17 @@ class SeenItem(StrEnum):
     """Attributes of a time slot's memory: a set of ids of stream records, and how often it was written."""
 
     IDS = "ids"
+    VERSION = "version"
+
+
+QUOTA_PK: Final = f"{SEPARATOR}quota"
+"""The one record that belongs to no run: run ids never begin with the separator."""
+
+
+class QuotaItem(StrEnum):
+    """Attributes of the quota's ledger: bytes by the moment they are asked for at the latest, and how often written."""
+
+    ENTRIES = "entries"
     VERSION = "version"
 
 

@@ -8,6 +8,7 @@
     ├── NotPossible              the request is well formed, the world forbids it (run exists, vault is missing …)
     ├── TransientError           trying again later is right
     │   ├── Throttled            the service asked us to slow down
+    │   ├── QuotaUsed            the retrieval budget allows for no more at present
     │   ├── ShortRead            a body ended before its announced length
     │   └── ChecksumMismatch     bytes are not what their checksum says
     ├── GlacierJobError          a Glacier job cannot give its output
@@ -43,6 +44,10 @@ class TransientError(TransferError):
 
 class Throttled(TransientError):  # noqa: N818
     """The service asked us to slow down."""
+
+
+class QuotaUsed(TransientError):  # noqa: N818
+    """The retrieval budget allows for no more archives at present."""
 
 
 class ShortRead(TransientError):  # noqa: N818

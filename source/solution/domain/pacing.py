@@ -1,34 +1,108 @@
-"""How fast archives may be asked for: bytes per period, and how long a staged archive can be read."""
+"""How fast archives may be asked for: bytes in any stretch of time, and how long a staged archive can be read.
+
+The budget is kept by a ledger of what was asked for lately, whoever asked. Bytes are entered *before* they are asked
+for, under the moment by which the last of them will have been asked for; so they weigh on the budget from the entry
+until a whole period after that moment.
+
+Why no stretch of one period ever holds more than the budget: take the archives asked for in it, and the latest entry
+among theirs. It was made before the stretch ended, and every other entry among theirs had its last moment after the
+stretch began, less than a period before; so each of them still weighed when the latest entry was admitted, and together
+they were within the budget. Only an archive larger than the budget exceeds it: it is admitted alone, when nothing else
+weighs.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from solution.domain.errors import InvalidInput
 
+_SLOTS: Final = 288
+_SHORTEST_GRACE: Final = timedelta(seconds=30)
 
-def wait_after_partition(
-    *,
-    requested_bytes: int,
-    budget_bytes: int,
-    period: timedelta,
-    started: datetime,
-    now: datetime,
-    last: bool,
-) -> int:
-    """Whole seconds to wait before the next partition may be asked for.
 
-    A partition of ``requested_bytes``, begun at ``started``, has used its share of the period's budget once
-    ``period * requested / budget`` has passed since; then the next may begin. After the last one there is nothing to
-    wait for. The budget is bytes per ``period`` (a day, in the real service).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """``size`` bytes may be asked for in any stretch of ``period`` (a day, in the real service)."""
+
+    size: int
+    period: timedelta
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that lets nothing through."""
+        if self.size <= 0:
+            raise InvalidInput(f"a retrieval budget of {self.size} bytes lets nothing through; it must be positive")
+        if self.period <= timedelta(0):
+            raise InvalidInput(f"a quota period of {self.period} is no stretch of time; it must be positive")
+
+    @property
+    def slot_seconds(self) -> int:
+        """Moments are rounded up to this, so that a ledger never holds more than some 300 of them."""
+        return max(1, int(self.period.total_seconds()) // _SLOTS)
+
+    @property
+    def grace(self) -> timedelta:
+        """Within this time after its entry an archive must be asked for, or be entered again: five minutes of a day."""
+        return max(self.period / _SLOTS, _SHORTEST_GRACE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """``entries``: bytes by the moment (epoch seconds) by which they will all have been asked for."""
+
+    entries: Mapping[int, int] = field(default_factory=dict)
+
+    def weighing(self, budget: Budget, now: datetime) -> Ledger:
+        """What still counts against the budget."""
+        over = now.timestamp() - budget.period.total_seconds()
+        return Ledger(entries={moment: size for moment, size in self.entries.items() if moment > over})
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(self.entries.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The first ``count`` archives may be asked for once ``ledger`` is in force."""
+
+    count: int
+    ledger: Ledger
+
+
+def admit(ledger: Ledger, budget: Budget, sizes: Sequence[int], now: datetime) -> Admission:
+    """Enter as many archives of these sizes, in their order, as the budget allows now.
+
+    An archive larger than the whole budget is admitted by itself once nothing else weighs; it then keeps everybody
+    waiting for a period.
     """
-    if budget_bytes <= 0:
-        raise InvalidInput(f"daily retrieval budget {budget_bytes} is not a positive number of bytes")
-    if last or requested_bytes <= 0:
-        return 0
-    due = started + period * (requested_bytes / budget_bytes)
-    remaining = (due - now).total_seconds()
-    return max(0, -int(-remaining // 1))
+    present = ledger.weighing(budget, now)
+    room = budget.size - present.size
+    count = taken = 0
+    for size in sizes:
+        if taken + size > room and (count or present.entries):
+            break
+        count, taken = count + 1, taken + size
+    if not count:
+        return Admission(count=0, ledger=present)
+    slot = budget.slot_seconds
+    moment = math.ceil((now + budget.grace).timestamp() / slot) * slot
+    entries = {**present.entries, moment: present.entries.get(moment, 0) + taken}
+    return Admission(count=count, ledger=Ledger(entries=entries))
+
+
+def seconds_until_more(ledger: Ledger, budget: Budget, now: datetime) -> int:
+    """Whole seconds until more may be asked for than now, at least one; the next entry has ceased to weigh then."""
+    present = ledger.weighing(budget, now)
+    if not present.entries:
+        return 1
+    ends = min(present.entries) + budget.period.total_seconds()
+    return max(1, math.ceil(ends - now.timestamp()))
 
 
 def window_end(completed: datetime, window: timedelta) -> datetime:

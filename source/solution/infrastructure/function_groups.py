@@ -248,21 +248,26 @@ class RequestFunctions(Construct):
             grants=[
                 vaults("InitiateJob"),
                 table(tables.retrieval, "BatchGetItem", "BatchWriteItem", "Query", "PartiQLInsert", "PartiQLUpdate"),
+                table(tables.metrics, "GetItem", "PutItem"),
             ],
         )
         self.calculate_timeout = factory.make(
             self,
             ep.CALCULATE_TIMEOUT,
             size=QUICK,
-            does="Says how long to wait before the next partition, to stay within the quota",
-            grants=[table(tables.retrieval, "GetItem")],
+            does="Says how long to wait before the quota allows for more archives",
+            grants=[table(tables.metrics, "GetItem")],
         )
         self.extend_window_request = factory.make(
             self,
             ep.EXTEND_WINDOW_REQUEST,
             size=STEADY,
             does="Asks again for staged archives whose window is about to close",
-            grants=[vaults("InitiateJob"), table(tables.retrieval, "BatchGetItem", "UpdateItem")],
+            grants=[
+                vaults("InitiateJob"),
+                table(tables.retrieval, "BatchGetItem", "UpdateItem"),
+                table(tables.metrics, "GetItem", "PutItem"),
+            ],
         )
 
     @property

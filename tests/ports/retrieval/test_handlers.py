@@ -94,6 +94,8 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             "CHUNKS_QUEUE_URL": urls[0],
             "VALIDATION_QUEUE_URL": urls[1],
             "INITIATE_JOBS_PER_SECOND": "1000",
+            "DAILY_RETRIEVAL_BUDGET_GIB": "102400",
+            "QUOTA_PERIOD_SECONDS": "86400",
             "CHUNK_SIZE_MIB": "8",
             "DOWNLOAD_WINDOW_SECONDS": str(10**9),  # the vault's clock is not ours
             "STALL_SECONDS": "3600",
@@ -200,6 +202,8 @@ def test_a_small_archive_takes_at_most_six_calls(stack: Stack, sqs: SQSClient, s
         assert answer["Metadata"]["glacier-tree-hash"] == tree_hash(data)
     assert stack.calls == {
         "BatchGetItem": 1,
+        "GetItem": 1,
+        "PutItem": 1,
         "BatchExecuteStatement": 8,
         "InitiateJob": 100,
         "UpdateItem": 200,

@@ -266,7 +266,7 @@ def test_an_archive_in_one_chunk_fits_one_write_unit(dynamodb: DynamoDBClient, r
     assert size < 1000
 
 
-def test_run_facts_tell_the_execution_and_the_partition(dynamodb: DynamoDBClient, retrieval_table: str) -> None:
+def test_run_facts_tell_the_execution(dynamodb: DynamoDBClient, retrieval_table: str) -> None:
     reader = DynamoRunFacts(dynamodb, retrieval_table)
     assert reader.facts(RUN) is None
     dynamodb.put_item(
@@ -275,9 +275,8 @@ def test_run_facts_tell_the_execution_and_the_partition(dynamodb: DynamoDBClient
             "pk": {"S": RUN},
             "sk": {"S": "meta"},
             Run.EXECUTION_NAME: {"S": "run-1-1"},
-            Run.PARTITION_STARTED_AT: {"S": "2025-03-01T12:00:00.000Z"},
         },
     )
     facts = reader.facts(RUN)
     assert facts is not None
-    assert (facts.execution_name, facts.partition_started_at) == ("run-1-1", START)
+    assert facts.execution_name == "run-1-1"

@@ -50,7 +50,7 @@ def history(rng: random.Random, archives: int, moves: int) -> tuple[list[Change]
 
 def counting(counters: InMemoryCounters, facilitator: InMemoryFacilitator | None = None) -> CountChanges:
     """MetricsProcessor over these counters."""
-    runs = [RunFacts(run=run, execution_name=EXECUTION, partition_started_at=None) for run in (RUN, "run-2")]
+    runs = [RunFacts(run=run, execution_name=EXECUTION) for run in (RUN, "run-2")]
     return CountChanges(
         counters=counters,
         runs=InMemoryRunFacts(*runs),

@@ -7,17 +7,14 @@ from datetime import timedelta
 import pytest
 
 from solution.application.in_memory.clock import ManualClock
-from solution.application.in_memory.records import InMemoryRunFacts
 from solution.application.ports.clock import Deadline
-from solution.application.ports.records import RunFacts
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
-from solution.application.use_cases.calculate_timeout import CalculateTimeout
 from solution.application.use_cases.extend_windows import Extended, ExtendWindows
 from solution.application.use_cases.request_archives import Requested
 from solution.contract.messages import WorkBatch
 from solution.domain.archive import Tier
-from solution.domain.errors import InvalidInput, NotPossible, Throttled
+from solution.domain.errors import InvalidInput, Throttled
 from solution.domain.status import ArchiveStatus
 from tests import builders
 from tests.builders import RUN, VAULT, archive, archive_id
@@ -33,7 +30,7 @@ def many(count: int) -> dict[str, bytes]:
 
 def test_the_record_is_written_before_the_job_is_asked_for() -> None:
     world = World(many(1))
-    world.fuse.arm(3, after=False)  # load, create, and then the job
+    world.fuse.arm(5, after=False)  # load, create, read and write the ledger, and then the job
     assert world.ask() is None
     assert world.status("archive 0") is ArchiveStatus.REQUESTING
     assert world.glacier.asked == []
@@ -110,7 +107,13 @@ def extension(world: World) -> ExtendWindows:
     asker = JobAsker(
         glacier=world.glacier, clock=clock, bucket=TokenBucket(clock, 100), jitter=FullJitter(seed=1), workers=1
     )
-    return ExtendWindows(records=world.records, asker=asker, clock=clock, threshold=timedelta(hours=5))
+    return ExtendWindows(
+        records=world.records,
+        allowance=world.allowance,
+        asker=asker,
+        clock=clock,
+        threshold=timedelta(hours=5),
+    )
 
 
 def extend(world: World) -> Extended:
@@ -173,28 +176,6 @@ def test_an_archive_deleted_meanwhile_fails_when_its_window_has_closed() -> None
     world.glacier.archives.clear()
     assert extend(world) == Extended(extended=0, requested_again=0)
     assert world.status("archive 0") is ArchiveStatus.FAILED
-
-
-def timeout(clock: ManualClock, started: bool = True) -> CalculateTimeout:
-    """100 bytes a day."""
-    facts = RunFacts(run=RUN, execution_name="e", partition_started_at=clock.now() if started else None)
-    runs = InMemoryRunFacts(facts)
-    return CalculateTimeout(runs=runs, clock=clock, budget_bytes=100, period=timedelta(days=1))
-
-
-def test_a_partition_is_waited_for_in_proportion_to_the_budget() -> None:
-    clock = ManualClock()
-    calculate = timeout(clock)
-    clock.advance(HOUR)
-    assert calculate(RUN, {"Bytes": "50", "Last": "false"}) == 11 * HOUR
-    assert calculate(RUN, {"Bytes": "50", "Last": "true"}) == 0
-
-
-def test_a_partition_nobody_began_or_described_is_an_error() -> None:
-    with pytest.raises(NotPossible, match="no partition under way"):
-        timeout(ManualClock(), started=False)(RUN, {"Bytes": "1", "Last": "true"})
-    with pytest.raises(InvalidInput, match=r"partitions\.csv"):
-        timeout(ManualClock())(RUN, {"Bytes": "many"})
 
 
 def test_a_record_left_by_another_run_is_none_of_ours() -> None:

@@ -15,10 +15,12 @@ from solution.application.in_memory.facilitator import InMemoryFacilitator
 from solution.application.in_memory.glacier import InMemoryGlacier
 from solution.application.in_memory.objects import InMemoryObjectStore
 from solution.application.in_memory.queues import InMemoryQueue
+from solution.application.in_memory.quota import InMemoryQuotaLedger
 from solution.application.in_memory.records import InMemoryRunFacts, InMemoryTransferRecords, Written
 from solution.application.ports.clock import Deadline
 from solution.application.ports.counters import Tally
 from solution.application.ports.records import ArchiveRecord, RunFacts
+from solution.application.use_cases.allowance import Allowance
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.bury_message import BuryMessage
@@ -30,6 +32,7 @@ from solution.application.use_cases.validate_archive import ValidateArchive
 from solution.contract.messages import ChunkMessage, ValidationMessage
 from solution.contract.tables import completion_job_id
 from solution.domain.chunk_plan import MIB, ChunkPlan
+from solution.domain.pacing import Budget
 from solution.domain.status import ArchiveStatus, Metric, milestones
 from tests import builders
 
@@ -124,7 +127,7 @@ class Queue:
 class World:
     """One run over a vault of archives, cut into chunks of ``chunk_size`` bytes."""
 
-    def __init__(self, contents: dict[str, bytes], *, chunk_size: int = MIB) -> None:
+    def __init__(self, contents: dict[str, bytes], *, chunk_size: int = MIB, budget: int = 100 * 1024**4) -> None:
         self.clock = ManualClock()
         self.fuse = Fuse()
         self.contents = contents
@@ -133,6 +136,8 @@ class World:
         self.records = SmallChunks(chunk_size)
         self.objects = InMemoryObjectStore()
         self.counters = InMemoryCounters()
+        self.budget = Budget(size=budget, period=timedelta(days=1))
+        self.ledger = InMemoryQuotaLedger()
         self.facilitator = InMemoryFacilitator()
         self.notifications = Queue(InMemoryQueue())
         self.chunks = Queue(InMemoryQueue())
@@ -155,8 +160,12 @@ class World:
         objects = self._fragile(self.objects)
         facilitator = self._fragile(self.facilitator)
         jitter = FullJitter(seed=1)
+        self.allowance = Allowance(
+            ledger=self._fragile(self.ledger), clock=self.clock, jitter=jitter, budget=self.budget
+        )
         self.request = RequestArchives(
             records=records,
+            allowance=self.allowance,
             asker=JobAsker(
                 glacier=glacier, clock=self.clock, bucket=TokenBucket(self.clock, 100), jitter=jitter, workers=1
             ),
@@ -182,7 +191,7 @@ class World:
         self.bury = BuryMessage(records=records)
         self.count = CountChanges(
             counters=self._fragile(self.counters),
-            runs=InMemoryRunFacts(RunFacts(run=builders.RUN, execution_name=EXECUTION, partition_started_at=None)),
+            runs=InMemoryRunFacts(RunFacts(run=builders.RUN, execution_name=EXECUTION)),
             facilitator=facilitator,
             clock=self.clock,
             jitter=jitter,

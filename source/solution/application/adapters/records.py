@@ -26,7 +26,7 @@ from solution.application.ports.records import (
 from solution.contract import tables
 from solution.contract.tables import ArchiveItem as A
 from solution.contract.tables import PartItem, ProblemItem, ProgressItem, Run
-from solution.domain.archive import format_time, parse_time
+from solution.domain.archive import format_time
 from solution.domain.status import ArchiveStatus
 
 if TYPE_CHECKING:
@@ -345,11 +345,9 @@ class DynamoRunFacts:
         ).get("Item")
         if item is None:
             return None
-        started = item.get(Run.PARTITION_STARTED_AT)
         return RunFacts(
             run=run,
             execution_name=item[Run.EXECUTION_NAME]["S"],
-            partition_started_at=parse_time(started["S"]) if started else None,
         )
 
 

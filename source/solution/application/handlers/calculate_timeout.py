@@ -1,4 +1,4 @@
-"""Lambda function CalculateTimeout: how long to wait before the next partition."""
+"""Lambda function CalculateTimeout: how long to wait before the quota allows for more archives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """``{"workflow_run", "partition": row of partitions.csv}``. Returns ``{"seconds"}``."""
-    run = event["workflow_run"]
-    with bound(workflow_run=run):
-        return {"seconds": retrieval.calculate_timeout()(run, event["partition"])}
+    """``{"workflow_run"}``. Returns ``{"seconds"}``."""
+    with bound(workflow_run=event["workflow_run"]):
+        return {"seconds": retrieval.calculate_timeout()()}

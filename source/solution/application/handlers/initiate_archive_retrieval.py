@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """A `RetrievalBatch`. Returns ``{"requested", "failed", "already"}``; raises `Throttled` to be tried again."""
+    """A `RetrievalBatch`. Returns ``{"requested", "failed", "already"}``; raises `Throttled` or `QuotaUsed`."""
     batch = RetrievalBatch.parse(event)
     with bound(workflow_run=batch.workflow_run, vault_name=batch.vault_name):
         return asdict(retrieval.request_archives()(batch, retrieval.deadline(seconds_left(context))))

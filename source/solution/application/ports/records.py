@@ -224,7 +224,6 @@ class RunFacts:
 
     run: str
     execution_name: str
-    partition_started_at: datetime | None
 
 
 class RunFactsReader(Protocol):

@@ -92,6 +92,8 @@ class JobAsker:
         attempt = 0
         while not stop.is_set():
             self._bucket.take()
+            if deadline.remaining() <= 0:
+                raise Throttled("no time left to ask for an archive at the rate that is allowed")
             try:
                 job_id = self._glacier.request_archive(
                     vault=wish.vault, archive_id=wish.archive_id, tier=wish.tier, run=run

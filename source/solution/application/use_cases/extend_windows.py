@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from solution.application.ports.clock import Clock, Deadline
     from solution.application.ports.records import ArchiveRecord, Outcome, TransferRecords
+    from solution.application.use_cases.allowance import Allowance
     from solution.application.use_cases.asking import JobAsker
     from solution.contract.messages import WorkBatch
 
@@ -30,7 +31,8 @@ class Extended:
 
 
 class ExtendWindows:
-    """A new job on a staged archive costs nothing and moves its window; a closed window needs a new retrieval.
+    """A new job on a staged archive costs nothing and moves its window; a closed window needs a new retrieval, which
+    counts against the budget: what that does not allow for is left to the next tick.
 
     The rule that starts this ticks more often than a job takes, so what has been asked for is remembered and left
     alone until the answer is long overdue.
@@ -38,9 +40,18 @@ class ExtendWindows:
 
     _OVERDUE_THRESHOLDS = 3
 
-    def __init__(self, *, records: TransferRecords, asker: JobAsker, clock: Clock, threshold: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        records: TransferRecords,
+        allowance: Allowance,
+        asker: JobAsker,
+        clock: Clock,
+        threshold: timedelta,
+    ) -> None:
         """Windows with less than ``threshold`` left are extended."""
         self._records = records
+        self._allowance = allowance
         self._asker = asker
         self._clock = clock
         self._threshold = threshold
@@ -59,14 +70,17 @@ class ExtendWindows:
         def settle(outcomes: list[Outcome]) -> None:
             for outcome in outcomes:
                 record = due[outcome.archive_id]
-                is_open = record.window_end is not None and record.window_end > now
+                is_open = _is_open(record, now)
                 counts[is_open] += self._settle(record, outcome, is_open=is_open)
 
+        until = self._allowance.until(deadline)
+        closed = [record for record in due.values() if not _is_open(record, now)]
+        allowed = closed[: self._allowance.take([record.archive.size for record in closed])]
         wishes = [
-            Wish(archive_id=archive_id, vault=record.vault_name, tier=batch.tier or record.tier)
-            for archive_id, record in due.items()
+            Wish(archive_id=record.archive_id, vault=record.vault_name, tier=batch.tier or record.tier)
+            for record in [*allowed, *(record for record in due.values() if _is_open(record, now))]
         ]
-        self._asker.ask(run, wishes, deadline=deadline, settle=settle)
+        self._asker.ask(run, wishes, deadline=until, settle=settle)
         return Extended(extended=counts[True], requested_again=counts[False])
 
     def _is_due(self, record: ArchiveRecord, now: datetime) -> bool:
@@ -92,3 +106,7 @@ class ExtendWindows:
         if is_open:
             return self._records.note_asked(run, archive_id, job_id=job_id, now=now)
         return self._records.request_again(run, archive_id, expired_job=job_id, new_job=outcome.job_id, now=now)
+
+
+def _is_open(record: ArchiveRecord, now: datetime) -> bool:
+    return record.window_end is not None and record.window_end > now

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from solution.application.ports.records import RECLAIM_FROM, ArchiveRecord, Outcome
 from solution.application.use_cases.asking import Wish
 from solution.domain.chunk_plan import MIB, plan_chunks
-from solution.domain.errors import InvalidInput
+from solution.domain.errors import InvalidInput, QuotaUsed
 from solution.domain.status import ArchiveStatus
 
 if TYPE_CHECKING:
     from solution.application.ports.clock import Clock, Deadline
     from solution.application.ports.records import TransferRecords
+    from solution.application.use_cases.allowance import Allowance
     from solution.application.use_cases.asking import JobAsker
     from solution.contract.messages import RetrievalBatch
     from solution.domain.archive import Archive
@@ -44,15 +45,29 @@ class RequestArchives:
     repeated batch asks only for what was not asked.
     """
 
-    def __init__(self, *, records: TransferRecords, asker: JobAsker, clock: Clock, chunk_size_mib: int) -> None:
+    def __init__(
+        self,
+        *,
+        records: TransferRecords,
+        allowance: Allowance,
+        asker: JobAsker,
+        clock: Clock,
+        chunk_size_mib: int,
+    ) -> None:
         """Archives are cut into chunks of ``chunk_size_mib``, larger where 10,000 would not suffice."""
         self._records = records
+        self._allowance = allowance
         self._asker = asker
         self._clock = clock
         self._chunk_size_mib = chunk_size_mib
 
     def __call__(self, batch: RetrievalBatch, deadline: Deadline) -> Requested:
-        """Raises `Throttled` when Glacier still throttles at the deadline; all outcomes are written down by then."""
+        """Ask for the archives of the batch that were not asked for yet, in order.
+
+        Raises:
+            QuotaUsed: the budget does not allow for all of them now; those it allows for have been asked for.
+            Throttled: Glacier still throttles at the deadline. All outcomes are written down by then.
+        """
         run = batch.workflow_run
         archives = {archive.archive_id: archive for archive in batch.archives}
         mine = self._claim(batch, archives)
@@ -82,13 +97,17 @@ class RequestArchives:
             for archive_id in archives
             if archive_id in mine and archive_id not in hopeless
         ]
+        until = self._allowance.until(deadline)
+        allowed = self._allowance.take([archives[wish.archive_id].size for wish in wishes])
         try:
-            self._asker.ask(run, wishes, deadline=deadline, settle=settle)
+            self._asker.ask(run, wishes[:allowed], deadline=until, settle=settle)
         finally:
             _log.info(
                 "Archives asked for",
                 extra={"requested": tally.requested, "failed": tally.failed, "batch_size": len(archives)},
             )
+        if allowed < len(wishes):
+            raise QuotaUsed(f"{len(wishes) - allowed} of {len(archives)} archives must wait until the budget allows")
         return Requested(requested=tally.requested, failed=tally.failed, already=len(archives) - len(mine))
 
     def _claim(self, batch: RetrievalBatch, archives: dict[str, Archive]) -> set[str]:

@@ -12,8 +12,10 @@ from solution.application.adapters.facilitator import DynamoFacilitator, StepFun
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.objects import S3ObjectStore
 from solution.application.adapters.queues import SqsQueue
+from solution.application.adapters.quota import DynamoQuotaLedger
 from solution.application.adapters.records import DynamoRunFacts, DynamoTransferRecords
 from solution.application.ports.clock import Deadline
+from solution.application.use_cases.allowance import Allowance
 from solution.application.use_cases.answer_task import AnswerTask
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
@@ -28,6 +30,7 @@ from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.application.use_cases.validate_archive import ValidateArchive
 from solution.application.wiring.process import clock, settings
 from solution.contract import settings as s
+from solution.domain.pacing import Budget
 
 if TYPE_CHECKING:
     from solution.application.ports.facilitator import Facilitator
@@ -49,6 +52,7 @@ def request_archives() -> RequestArchives:
     own = settings(s.InitiateArchiveRetrievalSettings)
     return RequestArchives(
         records=_records(own.retrieval_table_name),
+        allowance=_allowance(own.metric_table_name, _budget(own.daily_retrieval_budget_gib, own.quota_period_seconds)),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
         chunk_size_mib=own.chunk_size_mib,
@@ -60,10 +64,9 @@ def calculate_timeout() -> CalculateTimeout:
     """CalculateTimeout."""
     own = settings(s.CalculateTimeoutSettings)
     return CalculateTimeout(
-        runs=DynamoRunFacts(clients.dynamodb(), own.retrieval_table_name),
+        ledger=DynamoQuotaLedger(clients.dynamodb(), own.metric_table_name),
         clock=clock(),
-        budget_bytes=own.daily_retrieval_budget_gib * GIB,
-        period=timedelta(seconds=own.quota_period_seconds),
+        budget=_budget(own.daily_retrieval_budget_gib, own.quota_period_seconds),
     )
 
 
@@ -73,6 +76,7 @@ def extend_windows() -> ExtendWindows:
     own = settings(s.ExtendWindowRequestSettings)
     return ExtendWindows(
         records=_records(own.retrieval_table_name),
+        allowance=_allowance(own.metric_table_name, _budget(own.daily_retrieval_budget_gib, own.quota_period_seconds)),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
         threshold=timedelta(seconds=own.extend_when_remaining_seconds),
@@ -154,6 +158,15 @@ def bury_message() -> BuryMessage:
     """DeadLetterProcessor."""
     own = settings(s.DeadLetterProcessorSettings)
     return BuryMessage(records=_records(own.retrieval_table_name))
+
+
+def _budget(gib: int, period_seconds: int) -> Budget:
+    return Budget(size=gib * GIB, period=timedelta(seconds=period_seconds))
+
+
+def _allowance(table: str, budget: Budget) -> Allowance:
+    ledger = DynamoQuotaLedger(clients.dynamodb(), table)
+    return Allowance(ledger=ledger, clock=clock(), jitter=FullJitter(base=0.05, cap=2.0), budget=budget)
 
 
 def _records(table: str) -> TransferRecords:

@@ -33,7 +33,7 @@ def distributed(
     """
     names = list(states)
     linked = chain(states)
-    linked[names[-1]] = {**linked[names[-1]], "OutputPath": None}
+    linked = {label: {**one, "OutputPath": None} if one.get("End") else one for label, one in linked.items()}
     state: State = {
         "Type": "Map",
         "ItemProcessor": {
@@ -72,15 +72,23 @@ def file_reader(bucket: str, *, prefix_path: str) -> State:
 
 
 def rows_of_files(
-    *, bucket: str, prefix_path: str, handed_on: Mapping[str, str], name: str, task: State, concurrency: int = 1
+    *,
+    bucket: str,
+    prefix_path: str,
+    handed_on: Mapping[str, str],
+    name: str,
+    task: State,
+    detours: Mapping[str, State] | None = None,
+    concurrency: int = 1,
 ) -> State:
     """A map over the CSV files below a prefix, and in each a map over its rows in batches, given to ``task``.
 
     ``handed_on`` are the fields that each batch gets beside its rows, by the paths where the outer state has them.
+    ``detours`` are further states, that the task may go to.
     """
     fields = {f"{field}.$": path for field, path in handed_on.items()}
     rows = distributed(
-        {name: task},
+        {name: {**task, "End": True}, **(detours or {})},
         reader=csv_reader(bucket, key_path="$.key"),
         batch_input={f"{field}.$": f"$.{field}" for field in handed_on},
         concurrency=concurrency,

@@ -11,7 +11,7 @@ from solution.infrastructure.functions import QUICK, STEADY
 from solution.infrastructure.permissions import area, listing, table
 from solution.infrastructure.states.maps import batch_task, csv_reader, distributed, rows_of_files
 from solution.infrastructure.states.retries import State
-from solution.infrastructure.states.tasks import call, chain, invoke, read_counters
+from solution.infrastructure.states.tasks import call, catch, chain, invoke, read_counters
 from solution.infrastructure.storage import InventoryBucket, Tables
 from solution.infrastructure.workflows.machine import Machine, MachineDefaults, invoke_grant
 
@@ -117,20 +117,29 @@ def _partition(functions: RequestFunctions, tables: Tables, bucket: str) -> dict
             prefix_path="$.partition.Prefix",
             handed_on={field: f"$.{field}" for field in HANDED_ON},
             name="RequestBatch",
-            task=batch_task(functions.initiate_archive_retrieval.function_arn, timeout=STEADY.timeout),
+            task={
+                **batch_task(functions.initiate_archive_retrieval.function_arn, timeout=STEADY.timeout),
+                "Catch": catch("CalculateTimeout", into="quota", errors=["QuotaUsed"]),
+            },
+            detours=_wait_for_quota(functions),
         ),
+        "PartitionRequested": {"Type": "Pass"},
+    }
+
+
+def _wait_for_quota(functions: RequestFunctions) -> dict[str, State]:
+    """A batch that the budget has no room for waits, and then asks for what is left of it.
+
+    The way there is an error, not a choice: a choice would be one more state transition for every batch of a run, paid
+    for even where the budget is never reached.
+    """
+    return {
         "CalculateTimeout": invoke(
             functions.calculate_timeout.function_arn,
-            {"workflow_run.$": "$.workflow_run", "partition.$": "$.partition"},
+            {"workflow_run.$": "$.BatchInput.workflow_run"},
             timeout=QUICK.timeout,
             select=["seconds"],
             into="wait",
         ),
-        "QuotaUsed?": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.wait.seconds", "NumericGreaterThan": 0, "Next": "WaitForQuota"}],
-            "Default": "PartitionRequested",
-        },
-        "WaitForQuota": {"Type": "Wait", "SecondsPath": "$.wait.seconds"},
-        "PartitionRequested": {"Type": "Pass"},
+        "WaitForQuota": {"Type": "Wait", "SecondsPath": "$.wait.seconds", "Next": "RequestBatch"},
     }

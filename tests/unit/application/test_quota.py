@@ -1,0 +1,183 @@
+"""The budget in the hands of the use cases: runs share it, crashes and retries do not exceed it, nothing waits idly."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.quota import InMemoryQuotaLedger
+from solution.application.ports.clock import Deadline
+from solution.application.use_cases.allowance import Allowance
+from solution.application.use_cases.asking import JobAsker
+from solution.application.use_cases.backoff import FullJitter, TokenBucket
+from solution.application.use_cases.calculate_timeout import CalculateTimeout
+from solution.application.use_cases.extend_windows import Extended, ExtendWindows
+from solution.contract.messages import WorkBatch
+from solution.domain.archive import Tier
+from solution.domain.errors import QuotaUsed, Throttled
+from solution.domain.pacing import Budget
+from solution.domain.status import ArchiveStatus
+from tests.builders import RUN, VAULT, archive_id, content
+from tests.unit.application.world import World
+
+DAY = timedelta(days=1)
+
+
+def vault(count: int, size: int) -> dict[str, bytes]:
+    """So many archives of this size."""
+    return {f"archive {number}": content(size, number) for number in range(count)}
+
+
+def timeout(world: World) -> CalculateTimeout:
+    return CalculateTimeout(ledger=world.ledger, clock=world.clock, budget=world.budget)
+
+
+def asked(world: World) -> int:
+    return len(world.glacier.asked)
+
+
+def test_a_batch_asks_for_what_the_budget_allows_and_says_that_the_rest_must_wait() -> None:
+    world = World(vault(10, 10), budget=64)
+    with pytest.raises(QuotaUsed, match="4 of 10 archives must wait"):
+        world.ask()
+    assert world.glacier.asked == [archive_id(f"archive {number}") for number in range(6)]
+    assert world.status("archive 6") is ArchiveStatus.REQUESTING
+
+
+def test_a_batch_that_waits_as_told_asks_for_its_rest_and_only_for_that() -> None:
+    world = World(vault(10, 10), budget=64)
+    with pytest.raises(QuotaUsed):
+        world.ask()
+    world.clock.advance(timeout(world)())
+    outcome = world.ask()
+    assert outcome is not None
+    assert (outcome.requested, outcome.already) == (4, 6)
+    assert asked(world) == 10
+
+
+def test_nothing_waits_when_nothing_is_left_to_ask_for() -> None:
+    world = World(vault(6, 10), budget=60)
+    before = world.clock.now()
+    assert world.ask() is not None
+    assert world.ask() is not None  # a retry finds all of it asked for: the budget, used up, is not needed
+    assert world.clock.now() - before < timedelta(seconds=1)
+
+
+def test_what_a_resume_finds_downloaded_needs_no_budget() -> None:
+    world = World(vault(3, 10), budget=30)
+    world.ask()
+    world.drain()
+    assert world.status("archive 0") is ArchiveStatus.DOWNLOADED
+    used = world.ledger.page
+    world.ask()
+    assert world.ledger.page == used
+
+
+def test_two_runs_share_one_budget() -> None:
+    first, second = World(vault(6, 10), budget=60), World(vault(6, 10), budget=60)
+    second.ledger.page = first.ledger.page
+    second.request._allowance = first.allowance
+    first.ask()
+    with pytest.raises(QuotaUsed):
+        second.ask()
+    assert asked(second) == 0
+
+
+def test_a_writer_that_was_overtaken_reads_again() -> None:
+    ledger, clock = InMemoryQuotaLedger(), ManualClock()
+    allowance = Allowance(ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=Budget(size=100, period=DAY))
+    ledger.conflicts = 3
+    assert allowance.take([40, 40, 40]) == 2
+    ledger.conflicts = 100
+    with pytest.raises(Throttled, match="times in a row"):
+        allowance.take([1])
+
+
+def test_budget_is_entered_before_anything_is_asked_for() -> None:
+    world = World(vault(3, 10), budget=100)
+    world.fuse.arm(5, after=False)  # load, create, two for the ledger, and then the job
+    assert world.ask() is None
+    assert asked(world) == 0
+    assert world.ledger.page.ledger.size == 30
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_crashes_and_retries_never_exceed_the_budget_and_everything_is_asked_for_in_the_end(seed: int) -> None:
+    rng = random.Random(seed)
+    world = World(vault(30, 10), budget=70)
+    moments: list[float] = []
+    for _ in range(400):
+        if rng.random() < 0.5:
+            world.fuse.arm(rng.randint(1, 25), after=rng.random() < 0.5)
+        else:
+            world.fuse.arm(10**9, after=False)
+        names = rng.sample(sorted(world.archives), rng.randint(1, 30))
+        must_wait = False
+        try:
+            world.ask(*sorted(names))
+        except QuotaUsed:
+            must_wait = True
+        moments += [world.clock.monotonic()] * (asked(world) - len(moments))
+        if must_wait:
+            world.clock.advance(timeout(world)())
+        statuses = [record.status for record in world.records.records.values()]
+        if statuses == [ArchiveStatus.REQUESTED] * len(world.archives):
+            break
+    else:
+        pytest.fail("not everything was asked for")
+    period = DAY.total_seconds()
+    assert max(sum(10 for m in moments if start <= m <= start + period) for start in moments) <= 70
+
+
+def test_an_archive_whose_time_in_the_budget_is_over_is_not_asked_for() -> None:
+    world = World(vault(2, 10), budget=100)
+    # one archive in ten minutes: the second would go out when the ledger has stopped counting on it
+    world.request._asker = JobAsker(
+        glacier=world.glacier,
+        clock=world.clock,
+        bucket=TokenBucket(world.clock, 1 / 600),
+        jitter=FullJitter(seed=1),
+        workers=1,
+    )
+    with pytest.raises(Throttled, match="no time left"):
+        world.ask()
+    assert asked(world) == 1
+
+
+def extend(world: World) -> Extended:
+    asker = JobAsker(
+        glacier=world.glacier,
+        clock=world.clock,
+        bucket=TokenBucket(world.clock, 100),
+        jitter=FullJitter(seed=1),
+        workers=1,
+    )
+    extension = ExtendWindows(
+        records=world.records,
+        allowance=world.allowance,
+        asker=asker,
+        clock=world.clock,
+        threshold=timedelta(hours=5),
+    )
+    ids = tuple(one.archive_id for one in world.archives.values())
+    batch = WorkBatch(workflow_run=RUN, vault_name=VAULT, tier=Tier.BULK, archive_ids=ids)
+    return extension(batch, Deadline.after(world.clock, 60))
+
+
+def test_an_extension_costs_no_budget_and_a_closed_window_does() -> None:
+    world = World(vault(4, 10), budget=40)
+    world.ask()
+    world.finish_jobs()
+    while world.notifications.fill():
+        world.deliver(world.notifications)
+    world.clock.advance(20 * 3600)
+    assert extend(world) == Extended(extended=4, requested_again=0)
+    world.clock.advance(30 * 3600)
+    world.allowance.take([15])
+    assert extend(world) == Extended(extended=0, requested_again=2)
+    assert extend(world) == Extended(extended=0, requested_again=0)
+    world.clock.advance(timeout(world)())
+    assert extend(world) == Extended(extended=0, requested_again=2)
