@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from solution.application.use_cases.backoff import redelivery_delay
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,25 +16,46 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from solution.application.ports.queues import Redelivery
+
 _log = logging.getLogger(__name__)
 
 SAFETY_SECONDS = 10.0
 """A function must have written down what it did this long before Lambda ends it."""
 
 
-def sqs_batch(event: dict[str, Any], context: LambdaContext, act: Callable[[SQSRecord], None]) -> dict[str, Any]:
-    """Let ``act`` handle each message; those it raises for are logged, reported and come again."""
+def sqs_batch(
+    event: dict[str, Any],
+    context: LambdaContext,
+    act: Callable[[SQSRecord], None],
+    *,
+    redelivery: Callable[[], Redelivery] | None = None,
+) -> dict[str, Any]:
+    """Let ``act`` handle each message; those it raises for are logged, reported and come again.
+
+    They come when the queue's visibility timeout is over, or with ``redelivery`` after `redelivery_delay`.
+    """
 
     def logged(record: SQSRecord) -> None:
         try:
             act(record)
         except Exception:
             _log.exception("A message failed and comes again", extra={"message_id": record.message_id})
+            if redelivery is not None:
+                _postpone(record, redelivery)
             raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     response = process_partial_response(event=event, record_handler=logged, processor=processor, context=context)
     return dict(response)
+
+
+def _postpone(record: SQSRecord, redelivery: Callable[[], Redelivery]) -> None:
+    delay = redelivery_delay(int(record.attributes.approximate_receive_count))
+    try:
+        redelivery().postpone(record.receipt_handle, delay)
+    except Exception as error:  # noqa: BLE001 - then it comes when the visibility timeout is over
+        _log.warning("A message could not be postponed", exc_info=error)
 
 
 def stream_batch(

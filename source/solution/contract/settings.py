@@ -179,6 +179,8 @@ class ChunkRetrievalSettings(_Records, _Glacier, _Destination):
 class ArchiveValidationSettings(_Records, _Destination):
     """Proves and completes archives of several chunks."""
 
+    validation_queue_url: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsProcessorSettings(_Records):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from solution.application.adapters.queues import SqsQueue
+from solution.application.adapters.queues import SqsQueue, SqsRedelivery
 from solution.application.in_memory.queues import InMemoryQueue
 from solution.application.ports.queues import MessageQueue
 
@@ -72,3 +72,11 @@ def test_refused_entries_are_tried_again_and_then_named(sqs: SQSClient) -> None:
         stub.add_response("send_message_batch", failed("1"), {"QueueUrl": "q", "Entries": ANY})
         assert SqsQueue(sqs, "q").send(["a", "b", "c"]) == [1]
         stub.assert_no_pending_responses()
+
+
+def test_a_postponed_message_comes_when_it_should(sqs: SQSClient, url: str) -> None:
+    SqsQueue(sqs, url).send(["message"])
+    receipt = sqs.receive_message(QueueUrl=url, VisibilityTimeout=3600)["Messages"][0]["ReceiptHandle"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    SqsRedelivery(sqs, url).postpone(receipt, 0)
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "message"

@@ -48,6 +48,18 @@ class SqsQueue:
         return pending
 
 
+class SqsRedelivery:
+    """`solution.application.ports.queues.Redelivery` on SQS."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        """One ChangeMessageVisibility."""
+        self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+
+
 def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
     batch: list[int] = []
     size = 0

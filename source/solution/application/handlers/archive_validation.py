@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from solution.application.batches import sqs_batch
 from solution.application.observability import bound
-from solution.application.wiring import retrieval
+from solution.application.wiring import redelivery, retrieval
 from solution.contract.messages import ValidationMessage
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of SQS messages, each a `ValidationMessage`. Returns the failures among them."""
-    return sqs_batch(event, context, _validate)
+    return sqs_batch(event, context, _validate, redelivery=redelivery.validations)
 
 
 def _validate(record: SQSRecord) -> None:

@@ -20,3 +20,13 @@ class InMemoryQueue:
         self.refuse_next -= len(refused)
         self.bodies += bodies[len(refused) :]
         return refused
+
+
+class InMemoryRedelivery:
+    """`solution.application.ports.queues.Redelivery`; ``postponed`` are receipts and seconds."""
+
+    def __init__(self) -> None:
+        self.postponed: list[tuple[str, int]] = []
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        self.postponed.append((receipt, seconds))

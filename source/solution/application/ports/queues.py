@@ -14,3 +14,11 @@ class MessageQueue(Protocol):
     def send(self, bodies: Sequence[str]) -> list[int]:
         """Send any number of messages; returns the positions of those that were not accepted."""
         ...
+
+
+class Redelivery(Protocol):
+    """When a message that failed comes again."""
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        """Let the message with this receipt come again after ``seconds``, not when its visibility times out."""
+        ...

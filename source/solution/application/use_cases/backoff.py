@@ -50,3 +50,15 @@ class FullJitter:
     def delay(self, attempt: int) -> float:
         """Seconds to wait after failed attempt number ``attempt``, counted from 0."""
         return self._random.uniform(0, min(self._cap, self._base * 2 ** min(attempt, 30)))
+
+
+_REDELIVERY_SECONDS = (60, 600, 3600, 3 * 3600)
+
+
+def redelivery_delay(deliveries: int) -> int:
+    """Seconds until a message that has failed ``deliveries`` times should come again.
+
+    The first are short, for most trouble passes; the last outlast a service's bad hours. With five deliveries a message
+    is tried for some four hours, well within the 24 in which Glacier keeps an archive readable.
+    """
+    return _REDELIVERY_SECONDS[min(max(deliveries, 1), len(_REDELIVERY_SECONDS)) - 1]
