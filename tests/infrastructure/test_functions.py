@@ -68,6 +68,7 @@ def test_no_function_may_do_all_of_a_service_or_touch_every_resource(solution: S
                 assert statement.actions <= SERVICES_WITHOUT_RESOURCES, (name, statement)
 
 
+@pytest.mark.holds(5)
 def test_the_source_vault_is_never_changed(solution: Synthesised) -> None:
     allowed = {
         action
@@ -79,6 +80,7 @@ def test_the_source_vault_is_never_changed(solution: Synthesised) -> None:
     assert allowed == {"glacier:InitiateJob", "glacier:GetJobOutput", "glacier:DescribeJob", "glacier:DescribeVault"}
 
 
+@pytest.mark.holds(4)
 def test_nothing_may_be_deleted_from_the_destination_bucket(solution: Synthesised) -> None:
     for role in solution.all("AWS::IAM::Role"):
         deleting = solution.may(role.logical_id, "s3:DeleteObject")

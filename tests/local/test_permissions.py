@@ -47,6 +47,7 @@ def test_a_function_without_a_permission_fails_the_run_and_names_it(
     assert f"not authorized to perform: {action}" in state.failure
 
 
+@pytest.mark.holds(2)
 def test_without_the_permission_to_write_objects_nothing_is_called_copied(solution: Solution) -> None:
     with solution.without(solution.function_role("ChunkRetrieval"), "s3:PutObject"):
         state = attempt(solution)

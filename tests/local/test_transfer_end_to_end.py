@@ -62,6 +62,7 @@ def chunks(item: Uploaded) -> int:
     return -(-item.sample.size // CHUNK)
 
 
+@pytest.mark.holds(1)
 def test_every_archive_is_in_the_bucket_byte_by_byte(story: Story) -> None:
     assert story.outcome.state.failure == ""
     assert story.outcome.comparison.problems == ()
@@ -130,6 +131,7 @@ def test_only_archives_of_several_chunks_have_parts(story: Story) -> None:
     assert max(parts.values()) > 5
 
 
+@pytest.mark.holds(6)
 def test_counters_equal_the_truth(story: Story) -> None:
     size = sum(item.sample.size for item in story.outcome.uploaded)
     counts = story.outcome.state.counts
@@ -217,6 +219,7 @@ def test_the_report_lists_every_archive_and_no_failure(story: Story) -> None:
     assert {row["Status"] for row in manifest} == {ArchiveStatus.DOWNLOADED}
 
 
+@pytest.mark.holds(5)
 def test_the_source_vault_is_unchanged(story: Story) -> None:
     glacier = story.solution.client("glacier")
     vault = glacier.describe_vault(accountId="-", vaultName=VAULT)

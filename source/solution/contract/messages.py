@@ -22,7 +22,7 @@ def _field(source: Mapping[str, Any], name: str, what: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorInput:
-    """What the runbooks hand to the orchestrator (DESIGN: names are public)."""
+    """What the runbooks hand to the orchestrator; the names are public."""
 
     workflow_run: str
     vault_name: str

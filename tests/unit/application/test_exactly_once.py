@@ -1,4 +1,4 @@
-"""DESIGN, "What must always hold": whatever comes twice, late, out of order or half way, the result is the same."""
+"""Exactly once: whatever comes twice, late, out of order or half way, the result is the same."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def test_a_run_without_trouble_ends_with_every_byte_copied() -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.holds(3)
 def test_every_step_may_die_at_any_call_and_the_result_is_the_same(after: bool) -> None:
     at = 1
     while True:
@@ -44,6 +45,7 @@ def test_every_step_may_die_at_any_call_and_the_result_is_the_same(after: bool) 
     assert at > 30, "the whole transfer was to be cut at each call"
 
 
+@pytest.mark.holds(3)
 def test_each_message_may_come_twice() -> None:
     world = World({"small": SMALL, "large": LARGE})
     world.ask()
@@ -97,6 +99,7 @@ class Chaos:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), steps=st.integers(0, 80))
+@pytest.mark.holds(3)
 def test_any_interleaving_of_trouble_ends_known_and_a_resume_copies_the_rest(seed: int, steps: int) -> None:
     world = World({"small": SMALL, "large": LARGE})
     chaos = Chaos(world, seed)
@@ -113,6 +116,7 @@ def test_any_interleaving_of_trouble_ends_known_and_a_resume_copies_the_rest(see
     world.assert_what_must_always_hold()
 
 
+@pytest.mark.holds(1)
 def test_nothing_is_reported_downloaded_that_is_not_in_the_bucket_byte_for_byte() -> None:
     world = World({"small": SMALL, "large": LARGE})
     world.glacier.corrupt_next = 3
@@ -127,6 +131,7 @@ def test_nothing_is_reported_downloaded_that_is_not_in_the_bucket_byte_for_byte(
     world.assert_what_must_always_hold()
 
 
+@pytest.mark.holds(2)
 def test_a_chunk_that_is_wrong_each_time_ends_as_a_failed_archive_with_the_reason() -> None:
     world = World({"small": SMALL})
     world.glacier.corrupt_next = MAX_RECEIVES
@@ -169,6 +174,7 @@ def test_parts_that_are_stored_are_not_read_again_after_the_window_closed() -> N
     world.assert_what_must_always_hold()
 
 
+@pytest.mark.holds(2)
 def test_a_resume_asks_again_for_what_failed_and_leaves_the_rest_alone() -> None:
     world = World({"small": SMALL, "large": LARGE})
     world.ask("small")

@@ -178,6 +178,7 @@ def test_an_archive_deleted_meanwhile_fails_when_its_window_has_closed() -> None
     assert world.status("archive 0") is ArchiveStatus.FAILED
 
 
+@pytest.mark.holds(7)
 def test_a_record_left_by_another_run_is_none_of_ours() -> None:
     world = World(many(1))
     world.records.create([builders.record(world.archives["archive 0"], run="run-2")])

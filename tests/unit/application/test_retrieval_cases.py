@@ -151,6 +151,7 @@ def test_a_further_chunk_takes_four_calls_and_no_more() -> None:
 
 @pytest.mark.parametrize("fault", ["cut_next", "corrupt_next"])
 @pytest.mark.parametrize("name", ["small", "large"])
+@pytest.mark.holds(1)
 def test_a_body_that_is_short_or_wrong_is_read_again_and_never_stored(name: str, fault: str) -> None:
     world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
     setattr(world.glacier, fault, 1)
@@ -161,6 +162,7 @@ def test_a_body_that_is_short_or_wrong_is_read_again_and_never_stored(name: str,
     world.assert_what_must_always_hold()
 
 
+@pytest.mark.holds(4)
 def test_another_object_under_the_key_is_not_overwritten_and_the_collision_is_explained() -> None:
     world = staged(small=SMALL)
     other = staged(small=b"something else")
@@ -173,6 +175,7 @@ def test_another_object_under_the_key_is_not_overwritten_and_the_collision_is_ex
     assert "another object under the key 'run-1/small.bin'" in (record.failure or "")
 
 
+@pytest.mark.holds(4)
 def test_a_put_whose_answer_was_lost_is_proven_by_the_object() -> None:
     world = staged(small=SMALL)
     world.fuse.arm(2, after=True)
@@ -226,6 +229,7 @@ def validated(world: World) -> None:
     assert len(world.validations.fill()) == 1
 
 
+@pytest.mark.holds(1)
 def test_parts_that_are_not_the_inventorys_archive_are_never_completed() -> None:
     world = World({"large": LARGE})
     world.archives["large"] = replace(world.archives["large"], tree_hash=tree_hash(b"something else"))
@@ -237,6 +241,7 @@ def test_parts_that_are_not_the_inventorys_archive_are_never_completed() -> None
 
 
 @pytest.mark.parametrize("at", [3, 4])
+@pytest.mark.holds(3)
 def test_retrying_after_a_successful_complete_ends_in_downloaded(at: int) -> None:
     world = staged(large=LARGE)
     validated(world)
@@ -264,6 +269,7 @@ def test_a_validation_that_came_early_is_dropped() -> None:
     world.assert_what_must_always_hold()
 
 
+@pytest.mark.holds(4)
 def test_a_collision_at_completion_aborts_the_upload_and_fails_the_archive() -> None:
     world = staged(large=LARGE)
     validated(world)
@@ -379,6 +385,7 @@ def test_a_run_that_moves_is_never_given_up() -> None:
     assert ending.facilitator.results == {}
 
 
+@pytest.mark.holds(2)
 def test_a_run_that_stands_still_ends_and_says_how_many_are_missing() -> None:
     ending = Ending(downloaded=1)
     assert ending.look() is Completion.MOVING
