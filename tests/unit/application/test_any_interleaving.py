@@ -1,0 +1,178 @@
+"""DESIGN, "What must always hold", as a state machine: over many archives, whatever happens next may be anything.
+
+Messages come twice, late, out of order or never; functions die between any two calls; Glacier throttles, fails jobs,
+cuts and spoils bodies, and closes windows; the stream is cut and replayed; the run is resumed in the midst of it. In
+the end one more resume, undisturbed, finds everything as it should be.
+"""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from solution.domain.chunk_plan import MIB
+from solution.domain.status import ALLOWED_FROM, ArchiveStatus
+from tests import builders
+from tests.unit.application.world import Queue, World
+
+CONTENTS = {
+    **{f"small {number}": builders.content(1 + 300 * number, number) for number in range(9)},
+    "two chunks": builders.content(MIB + 1, 20),
+    "three chunks": builders.content(3 * MIB, 21),
+}
+NAMES = st.sampled_from(sorted(CONTENTS))
+STOPPED_FROM = frozenset(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
+STOPPED = {
+    "status": ArchiveStatus.STOPPED,
+    "job_id": None,
+    "upload_id": None,
+    "window_end": None,
+    "failure": None,
+}
+
+
+class AnyInterleaving(RuleBasedStateMachine):
+    """One run; each rule is something that happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(dict(CONTENTS))
+
+    # what should happen
+
+    @rule(names=st.sets(NAMES))
+    def ask(self, names: set[str]) -> None:
+        """A batch is asked for, for the first time or again."""
+        self.world.ask(*sorted(names))
+
+    @rule()
+    def finish_jobs(self) -> None:
+        """Glacier is ready with what it was asked for."""
+        self.world.finish_jobs()
+
+    @rule(choice=st.randoms(use_true_random=False), messages=st.integers(1, 12), twice=st.booleans())
+    def deliver(self, choice: random.Random, messages: int, twice: bool) -> None:
+        """Some messages are handled, in any order, their deletion perhaps lost."""
+        for _ in range(messages):
+            queues = self._waiting()
+            if queues:
+                queue = choice.choice(queues)
+                self.world.deliver(queue, choice.randrange(len(queue.messages)), twice=twice)
+
+    @rule(cuts=st.randoms(use_true_random=False))
+    def stream(self, cuts: random.Random) -> None:
+        """The stream is counted, in pieces that overlap."""
+        self.world.stream(cuts)
+
+    @rule()
+    def bury(self) -> None:
+        """Dead letters are read."""
+        self.world.bury_dead()
+
+    # what should not
+
+    @rule(calls=st.integers(1, 12), after=st.booleans())
+    def die(self, calls: int, after: bool) -> None:
+        """The function that makes that call ends at it."""
+        self.world.fuse.arm(calls, after=after)
+
+    @rule(bodies=st.integers(1, 3))
+    def spoil(self, bodies: int) -> None:
+        """Bodies arrive wrong."""
+        self.world.glacier.corrupt_next = bodies
+
+    @rule(bodies=st.integers(1, 3))
+    def cut(self, bodies: int) -> None:
+        """Bodies break off."""
+        self.world.glacier.cut_next = bodies
+
+    @rule(requests=st.integers(1, 5))
+    def throttle(self, requests: int) -> None:
+        """Glacier asks to slow down."""
+        self.world.glacier.throttle_next = requests
+
+    @rule()
+    def fail_jobs(self) -> None:
+        """Glacier gives up what it has not finished."""
+        self.world.finish_jobs(failure="the tape is torn")
+
+    @rule(choice=st.randoms(use_true_random=False))
+    def repeat_notification(self, choice: random.Random) -> None:
+        """Glacier says again what it has said."""
+        said = [job_id for job_id, job in self.world.glacier.jobs.items() if job.completed is not None]
+        if said:
+            self.world.notifications.source.bodies.append(self.world.glacier.finish(choice.choice(said)))
+
+    @rule(choice=st.randoms(use_true_random=False))
+    def lose(self, choice: random.Random) -> None:
+        """A message is never delivered."""
+        queues = self._waiting()
+        if queues:
+            queue = choice.choice(queues)
+            queue.messages.pop(choice.randrange(len(queue.messages)))
+
+    @rule(hours=st.sampled_from([1, 20, 25]))
+    def wait(self, hours: int) -> None:
+        """Time passes, and windows close."""
+        self.world.clock.advance(hours * 3600)
+
+    @rule()
+    def resume(self) -> None:
+        """The attempt is ended and its uploads aborted, while its messages may still be on their way."""
+        self._stop()
+
+    # what must hold
+
+    @invariant()
+    def what_is_reported_downloaded_is_there(self) -> None:
+        """Byte for byte, at any time."""
+        for record in self.world.records.records.values():
+            if record.status is ArchiveStatus.DOWNLOADED:
+                name = record.archive.file_name.removesuffix(".bin")
+                assert self.world.copied(name) == CONTENTS[name]
+
+    @invariant()
+    def what_failed_says_why(self) -> None:
+        """At any time."""
+        for record in self.world.records.records.values():
+            assert record.status is not ArchiveStatus.FAILED or record.failure
+
+    def teardown(self) -> None:
+        """An undisturbed resume ends with every archive copied, once, and exact counters."""
+        world = self.world
+        world.fuse.at = None
+        world.glacier.cut_next = world.glacier.corrupt_next = world.glacier.throttle_next = 0
+        self._stop()
+        world.clock.advance(25 * 3600)  # the budget's day is over, and what was staged has expired
+        assert world.ask() is not None
+        world.drain()
+        self._again()
+        world.assert_what_must_always_hold()
+        assert {world.status(name) for name in CONTENTS} == {ArchiveStatus.DOWNLOADED}
+        assert len(world.objects.objects) == len(CONTENTS)
+
+    def _again(self) -> None:
+        """What the letters of the earlier attempts have done to the present one, another resume mends."""
+        if any(record.status is not ArchiveStatus.DOWNLOADED for record in self.world.records.records.values()):
+            self._stop()
+            self.world.ask()
+            self.world.drain()
+
+    def _waiting(self) -> list[Queue]:
+        world = self.world
+        return [queue for queue in (world.notifications, world.chunks, world.validations) if queue.fill()]
+
+    def _stop(self) -> None:
+        records = self.world.records
+        for run, archive_id in list(records.records):
+            records._set(run, archive_id, STOPPED_FROM, dict(STOPPED))
+        self.world.objects.uploads.clear()
+
+
+TestAnyInterleaving = AnyInterleaving.TestCase
+TestAnyInterleaving.settings = settings(
+    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
