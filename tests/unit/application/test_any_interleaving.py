@@ -11,7 +11,7 @@ import random
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from solution.domain.chunk_plan import MIB
 from solution.domain.status import ALLOWED_FROM, ArchiveStatus
@@ -43,6 +43,12 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     # what should happen
 
+    @initialize()
+    def begin(self) -> None:
+        """All are asked for, and Glacier is ready."""
+        self.world.ask()
+        self.world.finish_jobs()
+
     @rule(names=st.sets(NAMES))
     def ask(self, names: set[str]) -> None:
         """A batch is asked for, for the first time or again."""
@@ -53,9 +59,22 @@ class AnyInterleaving(RuleBasedStateMachine):
         """Glacier is ready with what it was asked for."""
         self.world.finish_jobs()
 
-    @rule(choice=st.randoms(use_true_random=False), messages=st.integers(1, 12), twice=st.booleans())
-    def deliver(self, choice: random.Random, messages: int, twice: bool) -> None:
-        """Some messages are handled, in any order, their deletion perhaps lost."""
+    @rule(
+        choice=st.randoms(use_true_random=False),
+        messages=st.integers(1, 12),
+        twice=st.booleans(),
+        trouble=st.sampled_from(["none", "spoilt", "cut", "dies before a call", "dies after a call"]),
+        at=st.integers(1, 12),
+    )
+    def deliver(self, choice: random.Random, messages: int, twice: bool, trouble: str, at: int) -> None:
+        """Some messages are handled, in any order, perhaps with trouble on the way, their deletion perhaps lost."""
+        glacier, fuse = self.world.glacier, self.world.fuse
+        if trouble == "spoilt":
+            glacier.corrupt_next = at
+        elif trouble == "cut":
+            glacier.cut_next = at
+        elif trouble != "none":
+            fuse.arm(at, after=trouble == "dies after a call")
         for _ in range(messages):
             queues = self._waiting()
             if queues:
@@ -74,25 +93,11 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     # what should not
 
-    @rule(calls=st.integers(1, 12), after=st.booleans())
-    def die(self, calls: int, after: bool) -> None:
-        """The function that makes that call ends at it."""
-        self.world.fuse.arm(calls, after=after)
-
-    @rule(bodies=st.integers(1, 3))
-    def spoil(self, bodies: int) -> None:
-        """Bodies arrive wrong."""
-        self.world.glacier.corrupt_next = bodies
-
-    @rule(bodies=st.integers(1, 3))
-    def cut(self, bodies: int) -> None:
-        """Bodies break off."""
-        self.world.glacier.cut_next = bodies
-
-    @rule(requests=st.integers(1, 5))
-    def throttle(self, requests: int) -> None:
-        """Glacier asks to slow down."""
+    @rule(requests=st.integers(1, 5), calls=st.integers(1, 12), after=st.booleans())
+    def hinder(self, requests: int, calls: int, after: bool) -> None:
+        """Glacier asks to slow down, and a function ends at a call."""
         self.world.glacier.throttle_next = requests
+        self.world.fuse.arm(calls, after=after)
 
     @rule()
     def fail_jobs(self) -> None:
