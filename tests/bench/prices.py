@@ -27,7 +27,7 @@ class Price:
 
 
 MILLION: Final = 1e6
-GB: Final = 1e9
+GB: Final = 1024**3  # what AWS bills as a GB
 
 DYNAMODB_WRITE: Final = Price(dollars=0.625, per=MILLION, source="Amazon DynamoDB pricing, on-demand capacity")
 DYNAMODB_READ: Final = Price(dollars=0.125, per=MILLION, source="Amazon DynamoDB pricing, on-demand capacity")
