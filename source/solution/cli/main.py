@@ -9,6 +9,7 @@ import typer
 from solution import SOLUTION_NAME, VERSION
 from solution.cli.console import out
 from solution.cli.demo.command import demo
+from solution.cli.estimate import estimate
 from solution.cli.failures import guarded, show_tracebacks
 from solution.cli.launch import launch
 from solution.cli.local import app as local_app
@@ -45,6 +46,7 @@ def _options(
 
 
 app.command()(demo)
+app.command()(estimate)
 app.command()(launch)
 app.command()(resume)
 app.command()(watch)
