@@ -1,25 +1,27 @@
-"""What AWS charges in us-east-1, in US dollars, and what is assumed where nothing local can tell.
+"""Prices by what is counted, from the table of the command line, and what is assumed where nothing local can tell.
 
-List prices without free tiers and volume discounts, as of 1 January 2025. Prices change: compare with the pages named
-before you plan with the result.
+``solution/cli/prices.json`` names region, date and pages; ``glacier-transfer estimate`` uses it too.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Final
+from importlib import resources
+from typing import Any, Final
 
-AS_OF: Final = "2025-01-01"
-REGION: Final = "us-east-1"
+_TABLE: Final[dict[str, Any]] = json.loads((resources.files("solution.cli") / "prices.json").read_text("utf-8"))
+
+AS_OF: Final[str] = _TABLE["as_of"]
+REGION: Final[str] = _TABLE["region"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """``dollars`` per ``per`` units, and the page that says so."""
+    """``dollars`` per ``per`` units."""
 
     dollars: float
-    per: float
-    source: str
+    per: float = 1
 
     def of(self, units: float) -> float:
         """Dollars for so many units."""
@@ -27,24 +29,19 @@ class Price:
 
 
 MILLION: Final = 1e6
-GB: Final = 1024**3  # what AWS bills as a GB
+GIB: Final = 1024**3  # what AWS bills as a GB
 
-DYNAMODB_WRITE: Final = Price(dollars=0.625, per=MILLION, source="Amazon DynamoDB pricing, on-demand capacity")
-DYNAMODB_READ: Final = Price(dollars=0.125, per=MILLION, source="Amazon DynamoDB pricing, on-demand capacity")
-SQS_REQUEST: Final = Price(dollars=0.40, per=MILLION, source="Amazon SQS pricing, standard queues")
-SNS_PUBLISH: Final = Price(dollars=0.50, per=MILLION, source="Amazon SNS pricing, standard topics")
-LAMBDA_REQUEST: Final = Price(dollars=0.20, per=MILLION, source="AWS Lambda pricing")
-LAMBDA_GB_SECOND: Final = Price(dollars=0.0000133334, per=1, source="AWS Lambda pricing, Arm")
-LOG_BYTE: Final = Price(dollars=0.50, per=GB, source="Amazon CloudWatch pricing, Logs, collect")
-S3_PUT_STANDARD: Final = Price(dollars=0.005, per=1000, source="Amazon S3 pricing, requests, S3 Standard")
-S3_PUT_DEEP_ARCHIVE: Final = Price(
-    dollars=0.05, per=1000, source="Amazon S3 pricing, requests, S3 Glacier Deep Archive"
-)
-S3_GET_STANDARD: Final = Price(dollars=0.0004, per=1000, source="Amazon S3 pricing, requests, S3 Standard")
-GLACIER_BULK_JOB: Final = Price(
-    dollars=0.025, per=1000, source="Amazon S3 Glacier API pricing, Bulk retrieval requests"
-)
-GLACIER_BULK_BYTE: Final = Price(dollars=0.0025, per=GB, source="Amazon S3 Glacier API pricing, Bulk retrievals")
+DYNAMODB_WRITE: Final = Price(dollars=_TABLE["dynamodb"]["per_million_writes"], per=MILLION)
+DYNAMODB_READ: Final = Price(dollars=_TABLE["dynamodb"]["per_million_reads"], per=MILLION)
+SQS_REQUEST: Final = Price(dollars=_TABLE["sqs"]["per_million_requests"], per=MILLION)
+SNS_PUBLISH: Final = Price(dollars=_TABLE["sns"]["per_million_publishes"], per=MILLION)
+LAMBDA_REQUEST: Final = Price(dollars=_TABLE["lambda"]["per_million_requests"], per=MILLION)
+LAMBDA_GB_SECOND: Final = Price(dollars=_TABLE["lambda"]["per_gb_second"])
+LOG_BYTE: Final = Price(dollars=_TABLE["logs"]["per_gib"], per=GIB)
+S3_PUT_STANDARD: Final = Price(dollars=_TABLE["storage_classes"]["STANDARD"]["per_1000_puts"], per=1000)
+S3_PUT_DEEP_ARCHIVE: Final = Price(dollars=_TABLE["storage_classes"]["DEEP_ARCHIVE"]["per_1000_puts"], per=1000)
+GLACIER_BULK_JOB: Final = Price(dollars=_TABLE["retrieval"]["Bulk"]["per_1000_requests"], per=1000)
+GLACIER_BULK_BYTE: Final = Price(dollars=_TABLE["retrieval"]["Bulk"]["per_gib"], per=GIB)
 
 S3_PRICES: Final = {
     # parts wait in S3 Standard; completing moves them ("Multipart upload and pricing", Amazon S3 User Guide)
@@ -52,7 +49,6 @@ S3_PRICES: Final = {
     "CompleteMultipartUpload": S3_PUT_DEEP_ARCHIVE,
     "CreateMultipartUpload": S3_PUT_STANDARD,
     "UploadPart": S3_PUT_STANDARD,
-    "HeadObject": S3_GET_STANDARD,
 }
 
 ASSUMED_SECONDS: Final = {
