@@ -171,9 +171,12 @@ QUOTA_PK: Final = f"{SEPARATOR}quota"
 
 
 class QuotaItem(StrEnum):
-    """Attributes of the quota's ledger: bytes by the moment they are asked for at the latest, and how often written."""
+    """Attributes of the quota's ledger: bytes by the moment they are asked for at the latest, until when turns
+    to ask are taken, and how often it was written.
+    """
 
     ENTRIES = "entries"
+    FREE_AT = "free_at"
     VERSION = "version"
 
 

@@ -9,6 +9,9 @@ among theirs. It was made before the stretch ended, and every other entry among 
 stretch began, less than a period before; so each of them still weighed when the latest entry was admitted, and together
 they were within the budget. Only an archive larger than the budget exceeds it: it is admitted alone, when nothing else
 weighs.
+
+The rate is kept by the same ledger: who enters archives takes the next stretch of time that is free, as long as asking
+for them takes at the rate, and waits for it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from solution.domain.errors import InvalidInput
@@ -52,14 +55,19 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """``entries``: bytes by the moment (epoch seconds) by which they will all have been asked for."""
+    """``entries``: bytes by the moment (epoch seconds) by which they will all have been asked for.
+
+    ``free_at`` is the moment (epoch milliseconds) until which turns to ask are taken.
+    """
 
     entries: Mapping[int, int] = field(default_factory=dict)
+    free_at: int = 0
 
     def weighing(self, budget: Budget, now: datetime) -> Ledger:
         """What still counts against the budget."""
         over = now.timestamp() - budget.period.total_seconds()
-        return Ledger(entries={moment: size for moment, size in self.entries.items() if moment > over})
+        entries = {moment: size for moment, size in self.entries.items() if moment > over}
+        return Ledger(entries=entries, free_at=self.free_at)
 
     @property
     def size(self) -> int:
@@ -69,14 +77,20 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The first ``count`` archives may be asked for once ``ledger`` is in force."""
+    """The first ``count`` archives may be asked for once ``ledger`` is in force and ``delay`` has passed."""
 
     count: int
     ledger: Ledger
+    delay: timedelta = timedelta(0)
 
 
-def admit(ledger: Ledger, budget: Budget, sizes: Sequence[int], now: datetime) -> Admission:
+def admit(
+    ledger: Ledger, budget: Budget, sizes: Sequence[int], now: datetime, *, each: timedelta = timedelta(0)
+) -> Admission:
     """Enter as many archives of these sizes, in their order, as the budget allows now.
+
+    Size 0 stands for a request that costs no budget, such as the extension of a window. ``each`` is the time that one
+    request takes at the allowed rate.
 
     An archive larger than the whole budget is admitted by itself once nothing else weighs; it then keeps everybody
     waiting for a period.
@@ -85,15 +99,22 @@ def admit(ledger: Ledger, budget: Budget, sizes: Sequence[int], now: datetime) -
     room = budget.size - present.size
     count = taken = 0
     for size in sizes:
-        if taken + size > room and (count or present.entries):
+        if size and taken + size > room and (taken or present.size):
             break
         count, taken = count + 1, taken + size
     if not count:
         return Admission(count=0, ledger=present)
     slot = budget.slot_seconds
     moment = math.ceil((now + budget.grace).timestamp() / slot) * slot
-    entries = {**present.entries, moment: present.entries.get(moment, 0) + taken}
-    return Admission(count=count, ledger=Ledger(entries=entries))
+    entries = {**present.entries, moment: present.entries.get(moment, 0) + taken} if taken else present.entries
+    # A turn must come well within the grace; Glacier itself throttles those hundreds of runs that this would not hold.
+    begin = min(max(now, _moment(present.free_at)), now + budget.grace / 2)
+    free_at = math.ceil((begin + count * each).timestamp() * 1000)
+    return Admission(count=count, ledger=Ledger(entries=entries, free_at=free_at), delay=begin - now)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
 def seconds_until_more(ledger: Ledger, budget: Budget, now: datetime) -> int:

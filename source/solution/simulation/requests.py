@@ -63,7 +63,13 @@ class Requests:
     def batches(self, sizes: Iterable[int]) -> Iterator[Batch]:
         """What is asked for, and when; waits where the budget is used."""
         scenario, clock = self.scenario, self.clock
-        allowance = Allowance(ledger=self.ledger, clock=clock, jitter=FullJitter(seed=1), budget=scenario.budget)
+        allowance = Allowance(
+            ledger=self.ledger,
+            clock=clock,
+            jitter=FullJitter(seed=1),
+            budget=scenario.budget,
+            jobs_per_second=scenario.jobs_per_second,
+        )
         timeout = CalculateTimeout(ledger=self.ledger, clock=clock, budget=scenario.budget)
         rows = iter(sizes)
         most = max(1, min(scenario.batch, int(scenario.budget.grace.total_seconds() * scenario.jobs_per_second)))

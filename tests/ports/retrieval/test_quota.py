@@ -13,7 +13,7 @@ from solution.application.ports.quota import LedgerPage, QuotaLedger
 from solution.domain.pacing import Ledger
 
 LATER = START + timedelta(days=2)
-ENTRIES = Ledger(entries={1_740_830_700: 5 * 1024**4, 1_740_831_000: 1})
+ENTRIES = Ledger(entries={1_740_830_700: 5 * 1024**4, 1_740_831_000: 1}, free_at=1_740_830_401_234)
 
 
 @pytest.fixture(params=["in memory", "DynamoDB"])

@@ -17,7 +17,7 @@ from solution.application.use_cases.calculate_timeout import CalculateTimeout
 from solution.application.use_cases.extend_windows import Extended, ExtendWindows
 from solution.contract.messages import WorkBatch
 from solution.domain.archive import Tier
-from solution.domain.errors import QuotaUsed, Throttled
+from solution.domain.errors import InvalidInput, QuotaUsed, Throttled
 from solution.domain.pacing import Budget
 from solution.domain.status import ArchiveStatus
 from tests.builders import RUN, VAULT, archive_id, content
@@ -88,12 +88,43 @@ def test_two_runs_share_one_budget() -> None:
 
 def test_a_writer_that_was_overtaken_reads_again() -> None:
     ledger, clock = InMemoryQuotaLedger(), ManualClock()
-    allowance = Allowance(ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=Budget(size=100, period=DAY))
+    allowance = Allowance(
+        ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=Budget(size=100, period=DAY), jobs_per_second=1
+    )
     ledger.conflicts = 3
     assert allowance.take([40, 40, 40]) == 2
     ledger.conflicts = 100
     with pytest.raises(Throttled, match="times in a row"):
         allowance.take([1])
+
+
+def test_runs_ask_in_turn_so_that_together_they_keep_to_the_rate() -> None:
+    ledger, budget = InMemoryQuotaLedger(), Budget(size=100, period=DAY)
+    clocks = [ManualClock() for _ in range(3)]
+    runs = [
+        Allowance(ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=budget, jobs_per_second=10)
+        for clock in clocks
+    ]
+    assert [run.take([1] * 20) for run in runs] == [20, 20, 20]
+    assert [clock.monotonic() for clock in clocks] == pytest.approx([0, 2, 4], abs=0.01)
+    # an extension of a window costs no budget, but it takes its turn
+    assert runs[0].take([0] * 10) == 10
+    assert clocks[0].monotonic() == pytest.approx(6, abs=0.01)
+    assert ledger.page.ledger.size == 60
+    clocks[0].advance(60)
+    assert runs[0].take([1]) == 1
+    assert clocks[0].monotonic() == pytest.approx(66, abs=0.01)
+
+
+def test_a_rate_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="must be positive"):
+        Allowance(
+            ledger=InMemoryQuotaLedger(),
+            clock=ManualClock(),
+            jitter=FullJitter(seed=1),
+            budget=Budget(size=1, period=DAY),
+            jobs_per_second=0,
+        )
 
 
 def test_budget_is_entered_before_anything_is_asked_for() -> None:

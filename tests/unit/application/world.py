@@ -161,7 +161,7 @@ class World:
         facilitator = self._fragile(self.facilitator)
         jitter = FullJitter(seed=1)
         self.allowance = Allowance(
-            ledger=self._fragile(self.ledger), clock=self.clock, jitter=jitter, budget=self.budget
+            ledger=self._fragile(self.ledger), clock=self.clock, jitter=jitter, budget=self.budget, jobs_per_second=100
         )
         self.request = RequestArchives(
             records=records,
@@ -300,7 +300,7 @@ class World:
         return completion_job_id(builders.RUN, EXECUTION) in self.facilitator.results
 
     def assert_what_must_always_hold(self) -> None:
-        """DESIGN, "What must always hold", as far as it can be seen from here."""
+        """What must always hold (docs/DEVELOPER_GUIDE.md), as far as it can be seen from here."""
         truth: dict[Metric, int] = dict.fromkeys(Metric, 0)
         for record in self.records.records.values():
             for metric in milestones(record.status):

@@ -32,7 +32,8 @@ class DynamoQuotaLedger:
         if item is None:
             return LedgerPage(ledger=Ledger(), version=0)
         entries = {int(moment): int(size["N"]) for moment, size in item[QuotaItem.ENTRIES]["M"].items()}
-        return LedgerPage(ledger=Ledger(entries=entries), version=int(item[QuotaItem.VERSION]["N"]))
+        ledger = Ledger(entries=entries, free_at=int(item[QuotaItem.FREE_AT]["N"]))
+        return LedgerPage(ledger=ledger, version=int(item[QuotaItem.VERSION]["N"]))
 
     def replace(self, ledger: Ledger, *, version: int, expires: datetime) -> bool:
         """One PutItem.
@@ -47,6 +48,7 @@ class DynamoQuotaLedger:
                     **_KEY,
                     QuotaItem.VERSION: number(version + 1),
                     QuotaItem.ENTRIES: {"M": {str(moment): number(size) for moment, size in ledger.entries.items()}},
+                    QuotaItem.FREE_AT: number(ledger.free_at),
                     tables.EXPIRES_AT: number(math.ceil(expires.timestamp())),
                 },
                 ConditionExpression="attribute_not_exists(#version) OR #version = :version",

@@ -74,11 +74,12 @@ class ExtendWindows:
                 counts[is_open] += self._settle(record, outcome, is_open=is_open)
 
         until = self._allowance.until(deadline)
-        closed = [record for record in due.values() if not _is_open(record, now)]
-        allowed = closed[: self._allowance.take([record.archive.size for record in closed])]
+        # those that cost no budget first
+        ordered = sorted(due.values(), key=lambda record: not _is_open(record, now))
+        costs = [0 if _is_open(record, now) else record.archive.size for record in ordered]
         wishes = [
             Wish(archive_id=record.archive_id, vault=record.vault_name, tier=batch.tier or record.tier)
-            for record in [*allowed, *(record for record in due.values() if _is_open(record, now))]
+            for record in ordered[: self._allowance.take(costs)]
         ]
         self._asker.ask(run, wishes, deadline=until, settle=settle)
         return Extended(extended=counts[True], requested_again=counts[False])

@@ -52,7 +52,7 @@ def request_archives() -> RequestArchives:
     own = settings(s.InitiateArchiveRetrievalSettings)
     return RequestArchives(
         records=_records(own.retrieval_table_name),
-        allowance=_allowance(own.metric_table_name, _budget(own.daily_retrieval_budget_gib, own.quota_period_seconds)),
+        allowance=_allowance(own),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
         chunk_size_mib=own.chunk_size_mib,
@@ -76,7 +76,7 @@ def extend_windows() -> ExtendWindows:
     own = settings(s.ExtendWindowRequestSettings)
     return ExtendWindows(
         records=_records(own.retrieval_table_name),
-        allowance=_allowance(own.metric_table_name, _budget(own.daily_retrieval_budget_gib, own.quota_period_seconds)),
+        allowance=_allowance(own),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
         threshold=timedelta(seconds=own.extend_when_remaining_seconds),
@@ -164,9 +164,14 @@ def _budget(gib: int, period_seconds: int) -> Budget:
     return Budget(size=gib * GIB, period=timedelta(seconds=period_seconds))
 
 
-def _allowance(table: str, budget: Budget) -> Allowance:
-    ledger = DynamoQuotaLedger(clients.dynamodb(), table)
-    return Allowance(ledger=ledger, clock=clock(), jitter=FullJitter(base=0.05, cap=2.0), budget=budget)
+def _allowance(own: s.InitiateArchiveRetrievalSettings | s.ExtendWindowRequestSettings) -> Allowance:
+    return Allowance(
+        ledger=DynamoQuotaLedger(clients.dynamodb(), own.metric_table_name),
+        clock=clock(),
+        jitter=FullJitter(base=0.05, cap=2.0),
+        budget=_budget(own.daily_retrieval_budget_gib, own.quota_period_seconds),
+        jobs_per_second=own.initiate_jobs_per_second,
+    )
 
 
 def _records(table: str) -> TransferRecords:
