@@ -13,11 +13,14 @@ import boto3
 from botocore.config import Config
 
 from solution.cli.demo.archives import CHUNK_SIZE_MIB
-from solution.cli.demo.run import TIME_FACTOR, demo_parameters
+from solution.cli.demo.run import demo_parameters, time_factor
 from solution.cli.target import Target, target_of
 from solution.contract import tables
 from solution.local import Deployment, Instance, up
 from tests.local.support import unique
+
+ARCHIVES = 60
+"""About as many as the largest story transfers."""
 
 
 @dataclass
@@ -118,7 +121,11 @@ def _lacking(document: Mapping[str, Any], action: str) -> dict[str, Any]:
 def deployed_solution(state_dir: Path, port: int) -> Iterator[Solution]:
     """The solution as the demo deploys it, on a local AWS of its own."""
     deployment: Deployment = up(
-        port=port, state_dir=state_dir, time_factor=TIME_FACTOR, parameters=demo_parameters(CHUNK_SIZE_MIB)
+        port=port,
+        state_dir=state_dir,
+        time_factor=time_factor(ARCHIVES),
+        # some stories end by standing still; fifteen minutes of that would be too much for them
+        parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "180"},
     )
     try:
         yield Solution(

@@ -19,6 +19,7 @@ from solution.cli.runs import RunState, read_text
 from solution.contract import object_keys, tables
 from solution.domain.status import ArchiveStatus, Metric
 from tests.local.deployed import Solution
+from tests.local.support import until
 
 ARCHIVES = 48
 CHUNK = CHUNK_SIZE_MIB * MIB
@@ -175,12 +176,18 @@ def test_no_message_is_left_in_any_queue(story: Story) -> None:
         "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesDelayed",
     )
-    left = {}
-    for url in urls:
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
-        left[url.rpartition("/")[2]] = sum(int(attributes[name]) for name in names)
-    assert any("Dlq" in name for name in left), left
-    assert {name: count for name, count in left.items() if count} == {}
+
+    def left() -> dict[str, int]:
+        counts = {}
+        for url in urls:
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
+            counts[url.rpartition("/")[2]] = sum(int(attributes[name]) for name in names)
+        return {name: count for name, count in counts.items() if count}
+
+    assert any("Dlq" in url for url in urls), urls
+    # a message whose archive was copied by its twin meanwhile is still on its way to being dropped
+    until(lambda: not left(), timeout=180)
+    assert left() == {}
 
 
 def test_no_rule_fires_for_the_run_any_more(story: Story) -> None:
@@ -223,10 +230,8 @@ def test_the_report_lists_every_archive_and_no_failure(story: Story) -> None:
 def test_the_source_vault_is_unchanged(story: Story) -> None:
     glacier = story.solution.client("glacier")
     vault = glacier.describe_vault(accountId="-", vaultName=VAULT)
-    pages = glacier.get_paginator("list_jobs").paginate(accountId="-", vaultName=VAULT)
-    jobs = [job for page in pages for job in page["JobList"]]
     assert vault["NumberOfArchives"] == ARCHIVES
-    assert {job["Action"] for job in jobs} == {"ArchiveRetrieval", "InventoryRetrieval"}
+    assert vault["SizeInBytes"] == sum(item.sample.size for item in story.outcome.uploaded)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ _DURATION_SUFFIX: Final = "Seconds"
 _PERIOD_SUFFIX: Final = "PeriodMinutes"
 _SHORTEST_TICK: Final = 4.0
 """Seconds of ours between two ticks of a rule: faster ones would keep a laptop busy with little else."""
+_NOT_FASTER_THAN: Final = {"StallSeconds": 900}
+"""Seconds of ours, for what this machine does and not Glacier: a busy laptop may rest for minutes and go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def _scaled(declared: Mapping[str, Mapping[str, Any]], time_factor: float) -> di
         if time_factor == 1 or not default.isdigit():
             continue
         if name.endswith(_DURATION_SUFFIX):
-            least = int(properties.get("MinValue", 1))
+            least = max(int(properties.get("MinValue", 1)), _NOT_FASTER_THAN.get(name, 1))
             found[name] = str(max(least, round(int(default) / time_factor)))
         elif name.endswith(_PERIOD_SUFFIX):
             # The rules themselves tick faster by the factor; only what would be too fast is slowed down.

@@ -9,6 +9,7 @@ from solution.local.up import _scaled
 DECLARED: dict[str, dict[str, Any]] = {
     "DownloadWindowSeconds": {"Default": "86400", "MinValue": 1},
     "QuotaPeriodSeconds": {"Default": "86400", "MinValue": 60},
+    "StallSeconds": {"Default": "259200", "MinValue": 1},
     "CompletionCheckPeriodMinutes": {"Default": "5"},
     "WindowExtensionPeriodMinutes": {"Default": "60"},
     "ChunkSizeMiB": {"Default": "512"},
@@ -32,3 +33,8 @@ def test_rules_never_tick_faster_than_every_four_seconds() -> None:
     assert found["CompletionCheckPeriodMinutes"] == "80"
     assert found["WindowExtensionPeriodMinutes"] == "80"
     assert _scaled(DECLARED, 60)["WindowExtensionPeriodMinutes"] == "60"
+
+
+def test_a_run_is_not_given_up_faster_because_glacier_is_faster() -> None:
+    assert _scaled(DECLARED, 2400)["StallSeconds"] == "900"
+    assert _scaled(DECLARED, 60)["StallSeconds"] == "4320"

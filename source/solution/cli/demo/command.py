@@ -25,7 +25,7 @@ from solution.cli.demo.archives import (
     default_folder,
     snapshot,
 )
-from solution.cli.demo.run import TIME_FACTOR, Outcome, Silent, demo_parameters, samples_folder, transfer
+from solution.cli.demo.run import Outcome, Silent, demo_parameters, samples_folder, time_factor, transfer
 from solution.cli.failures import ExitCode
 from solution.cli.local import local_extra
 from solution.cli.runs import RunState
@@ -50,7 +50,7 @@ def demo(
     """Start the local AWS, fill a vault, transfer it through the runbook, and compare every object byte by byte."""
     begun = time.monotonic()
     samples = choose_samples(archives, source or default_folder())
-    with local_aws(state_dir, port=port, keep=keep, quiet=as_json) as (target, folder):
+    with local_aws(state_dir, port=port, archives=archives, keep=keep, quiet=as_json) as (target, folder):
         samples = snapshot(samples, samples_folder(folder))
         with ExitStack() as stack:
             observer = Silent() if as_json else stack.enter_context(Bars())
@@ -71,8 +71,10 @@ def demo(
 
 
 @contextmanager
-def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> Iterator[tuple[Target, Path]]:
-    """The local AWS with the solution deployed for the demo, taken down at the end unless it is to be kept.
+def local_aws(
+    state_dir: Path | None, *, port: int, archives: int, keep: bool, quiet: bool
+) -> Iterator[tuple[Target, Path]]:
+    """The local AWS with the solution deployed for a demo of so many archives; it ends with the demo unless kept.
 
     Without a state folder it gets a temporary one, which is deleted with it.
     """
@@ -89,7 +91,7 @@ def local_aws(state_dir: Path | None, *, port: int, keep: bool, quiet: bool) -> 
             up(
                 state_dir=folder,
                 port=port or _free_port(),
-                time_factor=TIME_FACTOR,
+                time_factor=time_factor(archives),
                 parameters=demo_parameters(CHUNK_SIZE_MIB),
                 progress=display.update,
             )
