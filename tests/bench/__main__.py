@@ -6,6 +6,7 @@ import importlib
 import sys
 
 BENCHMARKS = {
+    "inventory": "tests.bench.inventory",
     "transfer": "tests.bench.transfer",
 }
 """Module of each benchmark; it has ``main(arguments) -> exit code``."""
