@@ -4,6 +4,9 @@ Two ways of quoting are in use: RFC 4180 doubles a quote inside a quoted field, 
 before it. One file may even hold rows of both. A row is therefore taken whole: its first and its last three fields have
 a rigid form, and the description between them is accepted in either way of quoting. While neither reading closes the
 description, the row goes on in the next line.
+
+The check is stricter than the inventory job, which finds columns by name and reports rows it cannot read: here somebody
+can still correct the file, and a column that was moved by hand is a sign that more was moved than the header.
 """
 
 from __future__ import annotations
@@ -64,14 +67,14 @@ class ProvidedInventory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckProvidedInventory:
-    """Reads every ``.csv`` below the run's prefix for original inventories."""
+    """Reads every ``.csv`` below the run's prefix for original inventories, ``.CSV`` too: the inventory job does."""
 
     files: InventoryFiles
 
     def __call__(self, run: str) -> ProvidedInventory:
         """Raises `InvalidInput` naming file, row and reason, or the place where a file is missing."""
         place = prefix(run, ORIGINAL_INVENTORY)
-        found = [file for file in self.files.list(place) if file.key.endswith(".csv")]
+        found = [file for file in self.files.list(place) if file.key.lower().endswith(".csv")]
         if not found:
             message = (
                 f"there is no inventory to use: put it, as one or more .csv files with the header "
@@ -121,7 +124,10 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _check_header(line: bytes, key: str) -> None:
     text = line.decode("utf-8", "replace").removeprefix("\N{BYTE ORDER MARK}").rstrip("\r\n")
     if tuple(name.strip('"') for name in text.split(",")) != INVENTORY_COLUMNS:
-        message = f"{key}, row 1: the header is {text[:200]!r}, it must be {','.join(INVENTORY_COLUMNS)!r}"
+        message = (
+            f"{key}, row 1: the header is {text[:200]!r}, it must be {','.join(INVENTORY_COLUMNS)!r}: "
+            "put the columns in this order, leave out all others, and resume or launch again"
+        )
         raise InvalidInput(message)
 
 

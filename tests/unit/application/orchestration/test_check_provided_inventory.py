@@ -79,6 +79,12 @@ def test_all_csv_files_below_the_prefix_are_read_and_nothing_else() -> None:
     assert (found.files, found.rows) == (2, 3)
 
 
+def test_a_file_that_the_inventory_job_would_read_is_checked_whatever_the_case_of_its_extension() -> None:
+    files = InMemoryInventoryFiles({f"{PLACE}MINE.CSV": b"nonsense"}, piece=50)
+    with pytest.raises(InvalidInput, match="put the columns in this order, leave out all others"):
+        CheckProvidedInventory(files=files)(RUN)
+
+
 def test_without_a_file_the_message_says_where_to_put_it() -> None:
     with pytest.raises(InvalidInput, match=f"{PLACE} in the inventory bucket"):
         CheckProvidedInventory(files=InMemoryInventoryFiles())(RUN)
