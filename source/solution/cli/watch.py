@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import typer
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from solution.cli import options
@@ -48,6 +49,10 @@ class RunProgress:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def drawing(self) -> RenderableType:
+        """The bars as they stand."""
+        return self._progress.get_renderable()
+
     def show(self, state: RunState) -> None:
         """Draw one look at the run."""
         phase = list(InventoryPhase).index(state.inventory) + 1
@@ -59,10 +64,17 @@ class RunProgress:
             self._progress.update(
                 task, total=state.to_copy.archives, completed=count.archives, note=size_text(count.bytes)
             )
-        if state.failed.archives:
-            if self._failed is None:
-                self._failed = self._progress.add_task("[red]Failed[/]", total=state.to_copy.archives, note="")
-            self._progress.update(self._failed, completed=state.failed.archives, note=size_text(state.failed.bytes))
+        failed = state.failed
+        if failed.archives and self._failed is None:
+            self._failed = self._progress.add_task("[red]Failed[/]", total=state.to_copy.archives, note="")
+        if self._failed is not None:
+            # a resume takes failures back
+            self._progress.update(
+                self._failed,
+                completed=failed.archives,
+                note=size_text(failed.bytes),
+                visible=failed.archives > 0,
+            )
 
 
 def await_end(

@@ -7,10 +7,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from solution.cli.console import err
 from solution.cli.failures import ExitCode
 from solution.cli.main import app
 from solution.cli.runs import InventoryPhase, failure_text, read_run
-from solution.cli.watch import await_end
+from solution.cli.watch import RunProgress, await_end
 from solution.contract import object_keys, tables
 from solution.domain.errors import InvalidInput
 from solution.domain.status import Metric
@@ -56,6 +57,18 @@ def test_watch_ends_with_the_run_and_says_that_archives_failed(deployment: Deplo
     answer = CliRunner().invoke(app, ["watch", "r"])
     assert answer.exit_code == ExitCode.DIFFERENT
     assert "COMPLETED_WITH_FAILURES" in answer.stdout
+
+
+def test_the_bar_of_failures_goes_when_a_resume_takes_them_back(deployment: Deployment) -> None:
+    deployment.record_run("r")
+    progress, drawn = RunProgress(), []
+    for failed in (1, 0):
+        deployment.count("r", {Metric.TOTAL: 3, Metric.FAILED: failed})
+        progress.show(read_run(deployment.target, "r"))
+        with err.capture() as lines:
+            err.print(progress.drawing())
+        drawn.append(lines.get())
+    assert ["Failed" in text for text in drawn] == [True, False]
 
 
 def test_a_complete_run_is_good_news(deployment: Deployment) -> None:
