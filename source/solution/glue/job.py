@@ -97,6 +97,8 @@ class InventoryJob:
             "spark.sql.codegen.wholeStage": large,
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.ansi.enabled": "false",
+            # ids and hashes do not repeat: looking for it in every column costs more than it saves
+            "spark.sql.inMemoryColumnarStorage.compressed": "false",
             "spark.sql.files.maxPartitionBytes": str(_READ_BYTES),
             "spark.sql.shuffle.partitions": str(self._tasks),
         }
@@ -243,7 +245,9 @@ class InventoryJob:
 
 
 def _amount(rows: DataFrame) -> Amount:
-    found = rows.agg(F.count("*").alias("archives"), F.coalesce(F.sum("size"), F.lit(0)).alias("bytes")).first()
+    # sizes that nobody believes have up to 18 digits; ten of them would not fit into 64 bits
+    size = F.coalesce(F.sum(F.col("size").cast("decimal(20,0)")), F.lit(0))
+    found = rows.agg(F.count("*").alias("archives"), size.alias("bytes")).first()
     return Amount() if found is None else Amount(archives=found["archives"], size=int(found["bytes"]))
 
 

@@ -200,6 +200,12 @@ def test_every_row_is_sorted_skipped_or_rejected_with_a_reason(bucket: Bucket) -
     )
 
 
+def test_sizes_beyond_belief_are_summed_exactly(bucket: Bucket) -> None:
+    most = 10**18 - 1
+    account = bucket.run(*(row(number, "vast", size=most) for number in range(12)))
+    assert account.skipped == Amount(archives=12, size=12 * most)
+
+
 def test_another_try_replaces_all_that_an_earlier_one_left(bucket: Bucket) -> None:
     bucket.partition_archives = 2
     bucket.run(*(row(number, f"{number}") for number in range(7)), row(8, "large", size=6 * 1024**4), "gibberish")
