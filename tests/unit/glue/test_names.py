@@ -26,9 +26,12 @@ def archive_id(number: int) -> str:
 
 def named(spark: SparkSession, rows: Sequence[tuple[str, str, str | None]]) -> tuple[dict[str, str], set[str]]:
     """Names by archive id, and the ids that the expressions left to the reference."""
-    decided, odd = names.complete_names(names.with_names(spark.createDataFrame(rows, SCHEMA)))
+    # kept, as the job does: the expressions are compiled and computed once for both halves
+    kept = names.with_names(spark.createDataFrame(rows, SCHEMA)).persist()
+    decided, odd = names.complete_names(kept)
     by_expressions = {row["archive_id"]: row["name"] for row in decided.collect()}
     by_reference = {row["archive_id"]: row["name"] for row in odd.collect()}
+    kept.unpersist()
     assert not by_expressions.keys() & by_reference.keys()
     return by_expressions | by_reference, set(by_reference)
 
