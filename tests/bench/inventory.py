@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -209,8 +210,13 @@ def measure(rows: int, driver_memory: str = "1536m") -> Measured:
                 stderr=log,
                 start_new_session=True,
             )
-            with PeakMemory(process.pid) as peak:
-                code = process.wait()
+            try:
+                with PeakMemory(process.pid) as peak:
+                    code = process.wait()
+            except BaseException:
+                # its session is its own, so an interrupt from the keyboard did not reach it
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         ended = time.time()
         values = told[-1]["ExpressionAttributeValues"] if told else {}
         total = int(values.get(":total_count", {}).get("N", -1))
