@@ -9,7 +9,6 @@ import pytest
 from solution.contract.entry_points import (
     ABORT_UPLOADS,
     ARCHIVES_SCAN,
-    CALCULATE_TIMEOUT,
     COMPLETION_NOTICE,
     INITIATE_ARCHIVE_RETRIEVAL,
     PROVIDED_INVENTORY_CHECK,
@@ -79,7 +78,6 @@ def test_a_launch_goes_through_every_phase_in_order(world: World, stubs: Stubs, 
         PROVIDED_INVENTORY_CHECK.name,
         SEND_ANONYMIZED_STATS.name,
         INITIATE_ARCHIVE_RETRIEVAL.name,
-        CALCULATE_TIMEOUT.name,
         ABORT_UPLOADS.name,
         *[ARCHIVES_SCAN.name] * scans,
         RUN_REPORT.name,
@@ -189,7 +187,7 @@ def test_a_resume_first_stops_what_the_last_attempt_left(world: World, stubs: St
     [
         ("ArchivesStatusCleanup", ARCHIVES_SCAN),
         ("InventoryRetrieval", PROVIDED_INVENTORY_CHECK),
-        ("InitiateRetrieval", CALCULATE_TIMEOUT),
+        ("InitiateRetrieval", INITIATE_ARCHIVE_RETRIEVAL),
     ],
     ids=lambda value: str(getattr(value, "name", value)),
 )
