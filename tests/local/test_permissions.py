@@ -51,6 +51,7 @@ def test_a_function_without_a_permission_fails_the_run_and_names_it(
 def test_without_the_permission_to_write_objects_nothing_is_called_copied(solution: Solution) -> None:
     with solution.without(solution.function_role("ChunkRetrieval"), "s3:PutObject"):
         state = attempt(solution)
+    solution.empty_queues()
     failures = read_text(solution.target, object_keys.failed_archives_key(state.run))
     assert state.outcome is tables.RunStatus.FAILED
     assert state.counts[Metric.DOWNLOADED].archives == 0
