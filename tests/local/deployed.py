@@ -132,7 +132,7 @@ def deployed_solution(state_dir: Path, port: int) -> Iterator[Solution]:
         state_dir=state_dir,
         time_factor=time_factor(ARCHIVES),
         # some stories end by standing still; fifteen minutes of that would be too much for them
-        parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "180"},
+        parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "100"},
     )
     try:
         yield Solution(
