@@ -32,6 +32,11 @@ def test_a_functions_environment_is_what_its_settings_name(solution: Synthesised
     assert variables.keys() == {*entry.settings.variable_names(), *POWERTOOLS_ENVIRONMENT}
 
 
+def test_ranges_of_an_inventory_are_parts_that_s3_takes(solution: Synthesised) -> None:
+    variables = solution.functions()["InventoryUploadStart"].properties["Environment"]["Variables"]
+    assert 5 * 1024**2 <= int(variables["INVENTORY_RANGE_BYTES"]) <= 512 * 1024**2
+
+
 def test_functions_run_on_arm_with_the_agreed_python_and_logs_that_end(solution: Synthesised) -> None:
     groups = {group.logical_id: group for group in solution.all("AWS::Logs::LogGroup")}
     for name, function in solution.functions().items():

@@ -104,7 +104,9 @@ class InventoryJobStatusSettings(_Glacier):
 
 @dataclass(frozen=True, kw_only=True)
 class InventoryUploadStartSettings(_Inventory):
-    """Cuts the inventory into ranges and opens the multipart upload."""
+    """Cuts the inventory into ranges of ``inventory_range_bytes``, or more, and opens the multipart upload."""
+
+    inventory_range_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)

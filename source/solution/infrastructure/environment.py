@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import aws_cdk as cdk
 
 from solution import VERSION
+from solution.domain.chunk_plan import MIB
 from solution.infrastructure.messaging import Queues, Topics
 from solution.infrastructure.settings import Parameters
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
+
+INVENTORY_RANGE_BYTES: Final = 64 * MIB
+"""Seconds of a function's fifteen minutes, and 160 of them for an inventory of 10 GiB."""
 
 
 def function_environment(
@@ -39,6 +45,7 @@ def function_environment(
         "DOWNLOAD_WINDOW_SECONDS": parameters.download_window_seconds,
         "EXTEND_WHEN_REMAINING_SECONDS": parameters.extend_when_remaining_seconds,
         "STALL_SECONDS": parameters.stall_seconds,
+        "INVENTORY_RANGE_BYTES": str(INVENTORY_RANGE_BYTES),
         "SEND_ANONYMIZED_STATS": parameters.send_anonymized_stats,
         "ANONYMIZED_STATS_ENDPOINT": parameters.anonymized_stats_endpoint,
         "SOLUTION_VERSION": VERSION,

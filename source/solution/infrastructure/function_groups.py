@@ -199,7 +199,8 @@ class InventoryFunctions(Construct):
         self.upload_complete = factory.make(
             self,
             ep.INVENTORY_UPLOAD_COMPLETE,
-            size=QUICK,
+            # S3 may take minutes to complete an upload of thousands of parts
+            size=LONG,
             does="Checks the parts of the inventory and completes its upload",
             grants=[
                 area(bucket, keys.ORIGINAL_INVENTORY, "GetObject", "PutObject", "ListMultipartUploadParts"),

@@ -1,4 +1,4 @@
-"""`InventoryFiles` and `InventoryUploads`, in memory and on S3; every S3 call names the bucket's owner."""
+"""`InventoryFiles`, in memory and on S3; every S3 call names the bucket's owner."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from solution.application.adapters import inventory_files as adapter
-from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
-from solution.application.in_memory.inventory_files import InMemoryInventoryFiles, InMemoryInventoryUploads
-from solution.application.ports.inventory_files import StoredFile, StoredPart
-from solution.domain.errors import NotPossible, UploadVanished
+from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles
+from solution.application.in_memory.inventory_files import InMemoryInventoryFiles
+from solution.application.ports.inventory_files import StoredFile
+from solution.domain.errors import NotPossible
 from tests.ports.orchestration.conftest import BUCKET, OWNER
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from solution.application.ports.inventory_files import InventoryFiles, InventoryUploads
+    from solution.application.ports.inventory_files import InventoryFiles
 
 CSV = "text/csv"
 PART = 5 * 1024**2
@@ -102,53 +102,6 @@ def test_files_are_removed_and_missing_ones_are_removed_already(files: Inventory
     files.delete(["a", "b", "c", "z"])
     files.delete([])
     assert [file.key for file in files.list("")] == ["d"]
-
-
-@pytest.fixture(params=["in memory", "s3"])
-def desk(request: pytest.FixtureRequest) -> tuple[InventoryUploads, InventoryFiles]:
-    if request.param == "in memory":
-        kept = InMemoryInventoryFiles()
-        return InMemoryInventoryUploads(kept), kept
-    s3 = request.getfixturevalue("owned")
-    return (
-        S3InventoryUploads(client=s3, bucket=BUCKET, owner=OWNER),
-        S3InventoryFiles(client=s3, bucket=BUCKET, owner=OWNER),
-    )
-
-
-Desk = tuple["InventoryUploads", "InventoryFiles"]
-
-
-def test_parts_in_any_order_become_one_file(desk: Desk) -> None:
-    uploads, files = desk
-    upload = uploads.begin("a")
-    for part, body in ((2, b"end"), (1, b"z" * PART), (2, b"END")):
-        uploads.put_part("a", upload, part=part, body=body)
-    assert list(uploads.parts("a", upload)) == [StoredPart(part=1, size=PART), StoredPart(part=2, size=3)]
-    assert files.size("a") is None
-    uploads.complete("a", upload)
-    assert _body(files, "a") == b"z" * PART + b"END"
-
-
-def test_beginning_again_drops_earlier_uploads_of_the_same_key_alone(desk: Desk) -> None:
-    uploads, _ = desk
-    first, other = uploads.begin("a"), uploads.begin("a.csv")
-    second = uploads.begin("a")
-    assert first != second
-    with pytest.raises(UploadVanished):
-        uploads.parts("a", first)
-    uploads.put_part("a.csv", other, part=1, body=b"x")
-
-
-def test_a_completed_upload_has_vanished(desk: Desk) -> None:
-    uploads, _ = desk
-    upload = uploads.begin("a")
-    uploads.put_part("a", upload, part=1, body=b"x")
-    uploads.complete("a", upload)
-    with pytest.raises(UploadVanished):
-        uploads.parts("a", upload)
-    with pytest.raises(UploadVanished):
-        uploads.complete("a", upload)
 
 
 def test_only_uploads_below_the_prefix_are_aborted(owned: S3Client) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from solution.application.adapters.errors import code_of
+from solution.application.adapters.objects import S3ObjectStore
 from solution.application.ports.inventory_files import StoredFile, StoredPart
 from solution.domain.errors import NotPossible, UploadVanished
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
+
+    from solution.application.ports.objects import HashedBody
 
 READ_PIECE: Final = 1024**2
 WRITE_PART: Final = 8 * 1024**2
@@ -177,9 +180,13 @@ class _PartWriter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3InventoryUploads:
-    """`solution.application.ports.inventory_files.InventoryUploads` as multipart uploads."""
+    """`solution.application.ports.inventory_files.InventoryUploads` as multipart uploads.
+
+    ``streaming`` is a client as `solution.application.adapters.objects.S3ObjectStore` wants it.
+    """
 
     client: S3Client
+    streaming: S3Client
     bucket: str
     owner: str
 
@@ -200,18 +207,10 @@ class S3InventoryUploads:
             ExpectedBucketOwner=self.owner,
         )["UploadId"]
 
-    def put_part(self, key: str, upload_id: str, *, part: int, body: bytes) -> None:
-        """One UploadPart, with its SHA-256."""
-        with _vanishing(key, upload_id):
-            self.client.upload_part(
-                Bucket=self.bucket,
-                Key=key,
-                UploadId=upload_id,
-                PartNumber=part,
-                Body=body,
-                ChecksumSHA256=_checksum(body),
-                ExpectedBucketOwner=self.owner,
-            )
+    def put_part(self, key: str, upload_id: str, *, part: int, body: HashedBody) -> None:
+        """One UploadPart with a trailing SHA-256."""
+        store = S3ObjectStore(self.client, streaming=self.streaming, bucket=self.bucket, owner=self.owner)
+        store.upload_part(key, upload_id, part, body)
 
     def parts(self, key: str, upload_id: str) -> Sequence[StoredPart]:
         """ListParts, all pages."""

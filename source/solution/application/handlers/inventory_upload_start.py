@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from solution.application.observability import bound
@@ -14,8 +13,16 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """``{"workflow_run", "job_id", "size"}`` → ``{"upload_id", "key", "ranges": [{"part", "first", "last"}, …]}``."""
+    """``{"workflow_run", "job_id", "size"}`` → ``{"upload_id", "key", "range_bytes", "parts": [1, 2, …]}``.
+
+    Numbers alone, for they travel in one state, which holds at most 256 KiB ("Step Functions service quotas").
+    """
     run = check_run_id(event["workflow_run"])
     with bound(workflow_run=run, job_id=event["job_id"]):
         upload = orchestration.start_inventory_upload()(run=run, job_id=event["job_id"], size=int(event["size"] or 0))
-        return {"upload_id": upload.upload_id, "key": upload.key, "ranges": [asdict(chunk) for chunk in upload.ranges]}
+        return {
+            "upload_id": upload.upload_id,
+            "key": upload.key,
+            "range_bytes": upload.plan.chunk_size,
+            "parts": list(range(1, upload.plan.count + 1)),
+        }

@@ -11,6 +11,8 @@ from solution.domain.errors import NotPossible, UploadVanished
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from solution.application.ports.objects import HashedBody
+
 
 class _Collector:
     def __init__(self) -> None:
@@ -71,8 +73,9 @@ class InMemoryInventoryUploads:
         self.open[key, f"upload-{self._made}"] = {}
         return f"upload-{self._made}"
 
-    def put_part(self, key: str, upload_id: str, *, part: int, body: bytes) -> None:
-        self._upload(key, upload_id)[part] = body
+    def put_part(self, key: str, upload_id: str, *, part: int, body: HashedBody) -> None:
+        content = b"".join(map(bytes, body.blocks()))
+        self._upload(key, upload_id)[part] = content
 
     def parts(self, key: str, upload_id: str) -> Sequence[StoredPart]:
         parts = self._upload(key, upload_id)

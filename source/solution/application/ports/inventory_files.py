@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from solution.application.ports.objects import HashedBody
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
@@ -69,8 +71,11 @@ class InventoryUploads(Protocol):
         """Open an upload for ``key`` and return its id. Earlier uploads for the same key are dropped."""
         ...
 
-    def put_part(self, key: str, upload_id: str, *, part: int, body: bytes) -> None:
-        """Store a part, counted from 1; again: replace it. Raises `UploadVanished`."""
+    def put_part(self, key: str, upload_id: str, *, part: int, body: HashedBody) -> None:
+        """Store a part, counted from 1; again: replace it.
+
+        Raises `UploadVanished`, or what the body raises, and nothing is stored then.
+        """
         ...
 
     def parts(self, key: str, upload_id: str) -> Sequence[StoredPart]:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from solution.application.use_cases.sized_stream import SizedStream
 from solution.contract.object_keys import original_inventory_key
-from solution.domain.chunk_plan import MIB, Chunk, ChunkPlan
-from solution.domain.errors import GlacierJobError, NotPossible, ShortRead, TransientError, UploadVanished
+from solution.domain.archive import MAX_OBJECT_BYTES
+from solution.domain.chunk_plan import MAX_PARTS, MIB, Chunk, ChunkPlan
+from solution.domain.errors import GlacierJobError, NotPossible, TransientError, UploadVanished
 
 if TYPE_CHECKING:
     from solution.application.ports.clock import Clock
-    from solution.application.ports.glacier import ByteSource, GlacierJobs, JobState
+    from solution.application.ports.glacier import GlacierJobs, JobState
     from solution.application.ports.inventory_files import InventoryFiles, InventoryUploads
 
-MIN_RANGE: Final = 8 * MIB
-MAX_RANGES: Final = 500
-"""All ranges travel in one state, which holds at most 256 KiB ("Step Functions service quotas")."""
-
 TRANSFER_ATTEMPTS: Final = 3
-READ_SIZE: Final = MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,35 +53,42 @@ class InventoryUpload:
 
     upload_id: str
     key: str
-    ranges: tuple[Chunk, ...]
+    plan: ChunkPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartInventoryUpload:
-    """Cuts the inventory into ranges and opens the upload."""
+    """Cuts the inventory into ranges of ``range_bytes`` and opens the upload."""
 
     uploads: InventoryUploads
+    range_bytes: int
 
     def __call__(self, *, run: str, job_id: str, size: int) -> InventoryUpload:
-        """``size`` in bytes, as Glacier announced it. Raises `GlacierJobError` for an empty output."""
-        if size <= 0:
-            message = f"the inventory job {job_id} gave an output of {size} bytes; even an empty vault has a header"
+        """``size`` in bytes, as Glacier announced it. Raises `GlacierJobError` for a size that cannot be."""
+        if not 0 < size <= MAX_OBJECT_BYTES:
+            message = (
+                f"the inventory job {job_id} gave an output of {size} bytes: even an empty vault has a header, "
+                f"and S3 stores at most {MAX_OBJECT_BYTES} bytes in one object"
+            )
             raise GlacierJobError(message)
         key = original_inventory_key(run)
-        return InventoryUpload(upload_id=self.uploads.begin(key), key=key, ranges=tuple(plan_ranges(size)))
+        return InventoryUpload(upload_id=self.uploads.begin(key), key=key, plan=plan_ranges(size, self.range_bytes))
 
 
-def plan_ranges(size: int) -> ChunkPlan:
-    """At most 500 ranges of a power of two MiB, 8 or more."""
-    length = MIN_RANGE
-    while -(-size // length) > MAX_RANGES:
-        length *= 2
-    return ChunkPlan(size=size, chunk_size=length)
+def plan_ranges(size: int, range_bytes: int) -> ChunkPlan:
+    """Ranges of ``range_bytes``; of more, whole MiB, where a multipart upload would not have parts enough.
+
+    The largest inventory that S3 could hold has ranges of 525 MiB. Inventories have no tree hash, so nothing needs to
+    be aligned.
+    """
+    if size > range_bytes * MAX_PARTS:
+        range_bytes = -(-size // (MAX_PARTS * MIB)) * MIB
+    return ChunkPlan(size=size, chunk_size=range_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferInventoryRange:
-    """Copies one range. Inventories have no tree hash: length, and S3's checksum of what we sent, are the proof."""
+    """Copies one range as a stream. The proof is its length, and S3's checksum of what we received."""
 
     glacier: GlacierJobs
     uploads: InventoryUploads
@@ -92,30 +96,18 @@ class TransferInventoryRange:
 
     def __call__(self, *, vault: str, job_id: str, key: str, upload_id: str, chunk: Chunk) -> int:
         """Returns the bytes copied. Raises `TransientError` when the last of three tries fell short."""
-        body = self._read(vault=vault, job_id=job_id, chunk=chunk)
-        self.uploads.put_part(key, upload_id, part=chunk.part, body=body)
-        return len(body)
-
-    def _read(self, *, vault: str, job_id: str, chunk: Chunk) -> bytes:
         for attempt in range(1, TRANSFER_ATTEMPTS + 1):
             try:
                 with self.glacier.open_output(vault=vault, job_id=job_id, first=chunk.first, last=chunk.last) as output:
-                    return _read_exactly(output.body, chunk)
+                    stream = SizedStream(output, length=chunk.size)
+                    self.uploads.put_part(key, upload_id, part=chunk.part, body=stream)
             except TransientError:
                 if attempt == TRANSFER_ATTEMPTS:
                     raise
                 self.clock.sleep(attempt)
-        raise AssertionError  # unreachable: the last attempt returns or raises
-
-
-def _read_exactly(source: ByteSource, chunk: Chunk) -> bytes:
-    body = bytearray()
-    while len(body) <= chunk.size and (piece := source.read(READ_SIZE)):
-        body += piece
-    if len(body) != chunk.size:
-        message = f"part {chunk.part} of the inventory has {len(body)} bytes, not the {chunk.size} that were asked for"
-        raise ShortRead(message)
-    return bytes(body)
+            else:
+                break
+        return chunk.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from solution.application.ports.objects import BLOCK_BYTES
-from solution.domain.errors import ChecksumMismatch, ShortRead
+from solution.application.use_cases.sized_stream import check_length, fill
+from solution.domain.errors import ChecksumMismatch
 from solution.domain.tree_hash import MIB as LEAF_BYTES
 from solution.domain.tree_hash import TreeHasher
 
@@ -57,7 +58,7 @@ class VerifiedStream:
         buffer = memoryview(bytearray(min(BLOCK_BYTES, self._length - self._tree.size)))
         while self._tree.size < self._length:
             block = buffer[: self._length - self._tree.size]
-            self._fill(block)
+            fill(block, self._output.body, passed=self._tree.size, length=self._length)
             self._tree.update(block)
             if self._sha256 is not None:
                 self._sha256.update(block)
@@ -67,22 +68,13 @@ class VerifiedStream:
                 )
             yield block
 
-    def _fill(self, block: memoryview) -> None:
-        filled = 0
-        while filled < len(block):
-            received = self._output.body.readinto(block[filled:])
-            if not received:
-                raise ShortRead(f"the job's output ended after {self._tree.size + filled} of {self._length} bytes")
-            filled += received
-
     def drain(self) -> None:
         """Read and hash what nobody wanted, so that the checksum is that of the whole."""
         for _ in self.blocks():
             pass
 
     def _check_announcement(self) -> None:
-        if self._output.length != self._length:
-            raise ShortRead(f"the job's output is announced with {self._output.length} bytes, expected {self._length}")
+        check_length(self._output, self._length)
         if self._output.tree_hash is not None and self._output.tree_hash != self._expected:
             raise ChecksumMismatch(
                 f"Glacier announces tree hash {self._output.tree_hash} for the output, expected {self._expected}"

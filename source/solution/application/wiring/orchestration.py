@@ -81,7 +81,7 @@ def start_inventory_upload() -> StartInventoryUpload:
     """InventoryUploadStart."""
     own = settings(s.InventoryUploadStartSettings)
     return StartInventoryUpload(
-        uploads=S3InventoryUploads(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id)
+        uploads=_inventory_uploads(own.inventory_bucket_name, own.account_id), range_bytes=own.inventory_range_bytes
     )
 
 
@@ -91,7 +91,7 @@ def transfer_inventory_range() -> TransferInventoryRange:
     own = settings(s.InventoryChunkTransferSettings)
     return TransferInventoryRange(
         glacier=_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn),
-        uploads=S3InventoryUploads(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
+        uploads=_inventory_uploads(own.inventory_bucket_name, own.account_id),
         clock=clock(),
     )
 
@@ -101,7 +101,7 @@ def complete_inventory_upload() -> CompleteInventoryUpload:
     """InventoryUploadComplete."""
     own = settings(s.InventoryUploadCompleteSettings)
     return CompleteInventoryUpload(
-        uploads=S3InventoryUploads(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
+        uploads=_inventory_uploads(own.inventory_bucket_name, own.account_id),
         files=S3InventoryFiles(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
     )
 
@@ -173,6 +173,10 @@ def announce_completion() -> AnnounceCompletion:
         notices=SnsNotices(client=clients.sns(), topic_arn=own.run_notifications_topic_arn),
         clock=clock(),
     )
+
+
+def _inventory_uploads(bucket: str, owner: str) -> S3InventoryUploads:
+    return S3InventoryUploads(client=clients.s3(), streaming=clients.streaming_s3(), bucket=bucket, owner=owner)
 
 
 def _glacier(endpoint_url: str, topic_arn: str) -> BotoGlacierJobs:

@@ -162,7 +162,9 @@ class InventoryRetrieval(Construct):
             "job_id.$": "$.inventory_job.job_id",
             "upload_id.$": "$.upload.upload_id",
             "key.$": "$.upload.key",
-            **{f"{field}.$": f"$$.Map.Item.Value.{field}" for field in ("part", "first", "last")},
+            "size.$": "$.job_result.size",
+            "range_bytes.$": "$.upload.range_bytes",
+            "part.$": "$$.Map.Item.Value",
         }
         transfer = invoke(functions.chunk_transfer.function_arn, {}, timeout=STREAMING.timeout)
         transfer["Parameters"] = {"FunctionName": functions.chunk_transfer.function_arn, "Payload.$": "$"}
@@ -175,12 +177,12 @@ class InventoryRetrieval(Construct):
                     "size.$": "$.job_result.size",
                 },
                 timeout=QUICK.timeout,
-                select=["upload_id", "key", "ranges"],
+                select=["upload_id", "key", "range_bytes", "parts"],
                 into="upload",
             ),
             "CopyRanges": distributed(
                 {"CopyRange": transfer},
-                items_path="$.upload.ranges",
+                items_path="$.upload.parts",
                 select=per_range,
                 concurrency=CONCURRENT_RANGES,
             ),
@@ -191,9 +193,9 @@ class InventoryRetrieval(Construct):
                     "key.$": "$.upload.key",
                     "upload_id.$": "$.upload.upload_id",
                     "size.$": "$.job_result.size",
-                    "parts.$": "States.ArrayLength($.upload.ranges)",
+                    "parts.$": "States.ArrayLength($.upload.parts)",
                 },
-                timeout=QUICK.timeout,
+                timeout=LONG.timeout,
             ),
         }
 

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "INVENTORY_BUCKET_NAME": "inventory",
     "DESTINATION_BUCKET_NAME": "copies",
     "ACCOUNT_ID": "123456789012",
+    "INVENTORY_RANGE_BYTES": str(8 * MIB),
     "EXTEND_WHEN_REMAINING_SECONDS": "18000",
     "GLACIER_ENDPOINT_URL": "",
     "ASYNC_FACILITATOR_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:facilitator",
@@ -186,14 +187,10 @@ def test_a_scan_hands_over_where_it_stopped(call: Call, monkeypatch: pytest.Monk
 def test_an_inventory_is_uploaded_in_parts(call: Call, s3: S3Client) -> None:
     size = 9 * MIB
     upload = call(e.INVENTORY_UPLOAD_START, RUN | {"job_id": "job-1", "size": size})
-    assert upload["ranges"] == [
-        {"part": 1, "first": 0, "last": 8 * MIB - 1},
-        {"part": 2, "first": 8 * MIB, "last": size - 1},
-    ]
+    assert (upload["range_bytes"], upload["parts"]) == (8 * MIB, [1, 2])
     key, upload_id = upload["key"], upload["upload_id"]
-    for piece in upload["ranges"]:
-        body = b"x" * (piece["last"] - piece["first"] + 1)
-        s3.upload_part(Bucket="inventory", Key=key, UploadId=upload_id, PartNumber=piece["part"], Body=body)
+    for part, length in ((1, 8 * MIB), (2, MIB)):
+        s3.upload_part(Bucket="inventory", Key=key, UploadId=upload_id, PartNumber=part, Body=b"x" * length)
     event = RUN | {"key": key, "upload_id": upload_id, "size": size, "parts": 2}
     for _ in range(2):
         assert call(e.INVENTORY_UPLOAD_COMPLETE, event) == {"key": key, "size": size}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import tracemalloc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from solution.application.in_memory.clock import ManualClock
 from solution.application.in_memory.inventory_files import InMemoryInventoryFiles, InMemoryInventoryUploads
@@ -14,24 +18,28 @@ from solution.application.ports.glacier import JobOutput, JobState
 from solution.application.use_cases.retrieve_inventory import (
     CompleteInventoryUpload,
     DescribeInventoryJob,
+    InventoryUpload,
     RequestInventory,
     StartInventoryUpload,
     TransferInventoryRange,
     plan_ranges,
 )
+from solution.domain.archive import MAX_OBJECT_BYTES
 from solution.domain.chunk_plan import MIB, Chunk
 from solution.domain.errors import GlacierJobError, NotPossible, ShortRead, UploadVanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from solution.application.ports.objects import HashedBody
     from solution.domain.archive import Tier
 
+RANGE = 8 * MIB
 KEY = "run-1/original_inventory/inventory.csv"
 
 
 class _Glacier:
-    def __init__(self, body: bytes = b"", *, state: JobState | None = None, cuts: int = 0, excess: bytes = b"") -> None:
+    def __init__(self, body: bytes = b"", *, state: JobState | None = None, cuts: int = 0, excess: int = 0) -> None:
         self.body, self.state, self.cuts, self.excess = body, state, cuts, excess
         self.asked: list[tuple[str, str]] = []
 
@@ -54,11 +62,12 @@ class _Glacier:
         assert (vault, job_id) == ("photos", "job-1")
         assert first is not None
         assert last is not None
-        content = self.body[first : last + 1] + self.excess
+        content = self.body[first : last + 1]
+        length = len(content) + self.excess
         if self.cuts:
             self.cuts -= 1
             content = content[:-1]
-        yield JobOutput(body=io.BytesIO(content), length=len(content), tree_hash=None)
+        yield JobOutput(body=io.BytesIO(content), length=length, tree_hash=None)
 
 
 class _Desk:
@@ -69,7 +78,11 @@ class _Desk:
         self.uploads = InMemoryInventoryUploads(self.files)
         self.clock = ManualClock()
         self.glacier = glacier
-        self.upload = StartInventoryUpload(uploads=self.uploads)(run="run-1", job_id="job-1", size=len(glacier.body))
+        self.upload = self.start(len(glacier.body))
+
+    def start(self, size: int) -> InventoryUpload:
+        start = StartInventoryUpload(uploads=self.uploads, range_bytes=RANGE)
+        return start(run="run-1", job_id="job-1", size=size)
 
     def copy(self, chunk: Chunk) -> int:
         transfer = TransferInventoryRange(glacier=self.glacier, uploads=self.uploads, clock=self.clock)
@@ -107,59 +120,129 @@ def test_a_failed_job_is_an_error_with_glaciers_reason() -> None:
         DescribeInventoryJob(glacier=glacier)(vault="photos", job_id="job-1")
 
 
+ranges = st.sampled_from([5 * MIB, RANGE, 64 * MIB])
+
+
+@given(size=st.integers(1, MAX_OBJECT_BYTES) | st.integers(1, 2**34), range_bytes=ranges)
+@example(size=MAX_OBJECT_BYTES, range_bytes=64 * MIB)
+@example(size=10_000 * RANGE, range_bytes=RANGE)
+@example(size=10_000 * RANGE + 1, range_bytes=RANGE)
+@example(size=1, range_bytes=RANGE)
+def test_ranges_of_any_inventory_are_parts_that_s3_takes_and_a_function_has_time_for(
+    size: int, range_bytes: int
+) -> None:
+    plan = plan_ranges(size, range_bytes)
+    assert 1 <= plan.count <= 10_000
+    first, last = plan.chunk(1), plan.chunk(plan.count)
+    assert (first.first, last.last) == (0, size - 1)
+    if plan.count > 1:
+        assert range_bytes <= first.size <= max(range_bytes, 525 * MIB)
+        assert plan.chunk(2).first == first.last + 1
+    assert (plan.count - 1) * first.size + last.size == size
+    # numbers of ranges travel in one state of at most 256 KiB
+    assert len(json.dumps(list(range(1, plan.count + 1)))) < 200 * 1024
+
+
 @pytest.mark.parametrize(
     ("size", "count", "length"),
     [
         (1, 1, 8 * MIB),
         (8 * MIB, 1, 8 * MIB),
         (8 * MIB + 1, 2, 8 * MIB),
-        (500 * 8 * MIB, 500, 8 * MIB),
-        (500 * 8 * MIB + 1, 251, 16 * MIB),
-        (30 * 1024 * MIB, 480, 64 * MIB),
+        (10_000 * 8 * MIB, 10_000, 8 * MIB),
+        (10_000 * 8 * MIB + 1, 8889, 9 * MIB),
+        (MAX_OBJECT_BYTES, 9987, 525 * MIB),
     ],
 )
-def test_ranges_are_few_and_large_enough(size: int, count: int, length: int) -> None:
-    plan = plan_ranges(size)
+def test_ranges_grow_where_there_would_be_too_many(size: int, count: int, length: int) -> None:
+    plan = plan_ranges(size, RANGE)
     assert (plan.count, plan.chunk_size) == (count, length)
     assert sum(chunk.size for chunk in plan) == size
 
 
-def test_an_output_of_no_bytes_is_refused() -> None:
-    with pytest.raises(GlacierJobError, match="0 bytes"):
-        _Desk(_Glacier(b""))
+@pytest.mark.parametrize("size", [0, MAX_OBJECT_BYTES + 1])
+def test_an_output_of_a_size_that_cannot_be_is_refused(size: int) -> None:
+    with pytest.raises(GlacierJobError, match=f" {size} bytes"):
+        _Desk(_Glacier(b"header\n")).start(size)
 
 
 def test_ranges_become_one_file() -> None:
     body = bytes(range(256)) * (9 * MIB // 256)
     desk = _Desk(_Glacier(body))
-    assert [desk.copy(chunk) for chunk in reversed(desk.upload.ranges)] == [MIB, 8 * MIB]
+    assert [desk.copy(chunk) for chunk in reversed(list(desk.upload.plan))] == [MIB, 8 * MIB]
     desk.complete(size=len(body), parts=2)
     assert desk.files.files == {KEY: body}
 
 
+class _Endless:
+    """A body of which nothing is ever stored."""
+
+    def read(self, amt: int = -1, /) -> bytes:
+        return bytes(amt)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        return len(buffer)
+
+
+class _Sink(InMemoryInventoryUploads):
+    """Takes parts and forgets them."""
+
+    def put_part(self, key: str, upload_id: str, *, part: int, body: HashedBody) -> None:
+        assert (key, upload_id, part) == (KEY, "upload", 1)
+        assert sum(len(block) for block in body.blocks()) == body.length
+
+
+@pytest.mark.parametrize("size", [64 * MIB, 525 * MIB])
+def test_memory_does_not_grow_with_the_range(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    glacier = _Glacier()
+
+    @contextmanager
+    def open_output(**_: object) -> Iterator[JobOutput]:
+        yield JobOutput(body=_Endless(), length=size, tree_hash=None)
+
+    monkeypatch.setattr(glacier, "open_output", open_output)
+    transfer = TransferInventoryRange(glacier=glacier, uploads=_Sink(InMemoryInventoryFiles()), clock=ManualClock())
+    tracemalloc.start()
+    try:
+        copied = transfer(
+            vault="photos", job_id="job-1", key=KEY, upload_id="upload", chunk=plan_ranges(size, size).chunk(1)
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert copied == size
+    assert peak < 6 * MIB
+
+
 def test_a_short_read_is_read_again() -> None:
     desk = _Desk(_Glacier(b"header\n", cuts=2))
-    assert desk.copy(desk.upload.ranges[0]) == 7
+    assert desk.copy(desk.upload.plan.chunk(1)) == 7
 
 
-@pytest.mark.parametrize("glacier", [_Glacier(b"header\n", cuts=9), _Glacier(b"header\n", excess=b"!")])
-def test_a_range_of_the_wrong_length_is_never_uploaded(glacier: _Glacier) -> None:
+@pytest.mark.parametrize(
+    ("glacier", "reason"),
+    [
+        (_Glacier(b"header\n", cuts=9), "ended after 6 of 7 bytes"),
+        (_Glacier(b"header\n", excess=1), "announced with 8 bytes, expected 7"),
+    ],
+)
+def test_a_range_of_the_wrong_length_is_never_uploaded(glacier: _Glacier, reason: str) -> None:
     desk = _Desk(glacier)
-    with pytest.raises(ShortRead, match="not the 7"):
-        desk.copy(desk.upload.ranges[0])
+    with pytest.raises(ShortRead, match=reason):
+        desk.copy(desk.upload.plan.chunk(1))
     assert desk.uploads.parts(KEY, desk.upload.upload_id) == []
 
 
 def test_a_second_start_drops_the_first_upload() -> None:
     desk = _Desk(_Glacier(b"header\n"))
-    StartInventoryUpload(uploads=desk.uploads)(run="run-1", job_id="job-1", size=7)
+    desk.start(7)
     with pytest.raises(UploadVanished):
-        desk.copy(desk.upload.ranges[0])
+        desk.copy(desk.upload.plan.chunk(1))
 
 
 def test_an_upload_with_a_part_missing_is_not_completed() -> None:
     desk = _Desk(_Glacier(b"x" * (9 * MIB)))
-    desk.copy(desk.upload.ranges[0])
+    desk.copy(desk.upload.plan.chunk(1))
     with pytest.raises(NotPossible, match="1 parts with 8388608 bytes, not 2 parts with 9437184 bytes"):
         desk.complete(size=9 * MIB, parts=2)
     assert desk.files.files == {}
@@ -167,7 +250,7 @@ def test_an_upload_with_a_part_missing_is_not_completed() -> None:
 
 def test_completing_twice_is_completing_once() -> None:
     desk = _Desk(_Glacier(b"header\n"))
-    desk.copy(desk.upload.ranges[0])
+    desk.copy(desk.upload.plan.chunk(1))
     desk.complete(size=7, parts=1)
     desk.complete(size=7, parts=1)
     assert desk.files.files == {KEY: b"header\n"}
