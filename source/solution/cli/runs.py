@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from solution.cli.failures import ExitCode
 from solution.contract import object_keys, tables
+from solution.contract.failures import Failure
 from solution.contract.messages import parse_sorted_row
 from solution.domain.archive import Archive, check_run_id
 from solution.domain.errors import InvalidInput
@@ -132,7 +132,7 @@ def read_run(target: Target, run: str, *, execution_arn: str = "") -> RunState:
         counts=counters or {metric: Count(archives=0, bytes=0) for metric in Metric},
         started_at=record.get(tables.Run.STARTED_AT, ""),
         ended_at=record.get(tables.Run.ENDED_AT, ""),
-        failure=execution.failure if execution and ended else "",
+        failure=(execution.failure if execution else record.get(tables.Run.FAILURE, "")) if ended else "",
     )
 
 
@@ -181,26 +181,9 @@ def _execution(target: Target, arn: str) -> _Execution | None:
         if error.response["Error"].get("Code") == "ExecutionDoesNotExist":
             return None
         raise
-    return _Execution(status=answer["status"], failure=failure_text(answer.get("error", ""), answer.get("cause", "")))
-
-
-def failure_text(error: str, cause: str) -> str:
-    """Why an execution failed, in the words of whoever failed first.
-
-    A state machine wraps the failure of another one it started, and that of a function, as JSON in its cause ("Error
-    handling in Step Functions"); the innermost names the reason.
-    """
-    try:
-        inner = json.loads(cause)
-    except ValueError:
-        inner = None
-    if isinstance(inner, dict) and "Cause" in inner:
-        machine = str(inner.get("StateMachineArn", "")).rpartition(":")[2]
-        text = failure_text(inner.get("Error", error), inner["Cause"])
-        return f"{machine}: {text}" if machine else text
-    if isinstance(inner, dict) and "errorMessage" in inner:
-        error, cause = inner.get("errorType", error), inner["errorMessage"]
-    return ": ".join(part for part in (error, cause) if part)
+    return _Execution(
+        status=answer["status"], failure=Failure.innermost(answer.get("error", ""), answer.get("cause", "")).text
+    )
 
 
 def _inventory_phase(target: Target, run: str, *, counted: bool) -> InventoryPhase:

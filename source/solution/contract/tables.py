@@ -72,6 +72,7 @@ class Run(StrEnum):
     ENDED_AT = "ended_at"
     PARTITION_STARTED_AT = "partition_started_at"
     OUTCOME = "outcome"
+    FAILURE = "failure"
 
 
 class RunStatus(StrEnum):

@@ -48,7 +48,9 @@ def test_the_same_execution_may_create_again_and_the_first_start_stays(records: 
 
 def test_a_new_attempt_replaces_the_old_one_but_for_the_start(records: RunRecords) -> None:
     records.create(run_record())
-    records.finish(RUN, execution_name="run-1-1", outcome=RunStatus.FAILED, ended_at="2025-03-01T13:00:00.000Z")
+    ended_at = "2025-03-01T13:00:00.000Z"
+    records.finish(RUN, execution_name="run-1-1", outcome=RunStatus.FAILED, ended_at=ended_at, failure="it rained")
+    assert records.read(RUN) == run_record(status=RunStatus.FAILED, ended_at=ended_at, failure="it rained")
     following = run_record(
         attempt=2, execution_arn="arn:2", execution_name="run-1-2", started_at="2025-03-02T00:00:00.000Z"
     )

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from solution.cli.console import err
 from solution.cli.failures import ExitCode
 from solution.cli.main import app
-from solution.cli.runs import InventoryPhase, failure_text, read_run
+from solution.cli.runs import InventoryPhase, read_run
 from solution.cli.watch import RunProgress, await_end
 from solution.contract import object_keys, tables
 from solution.domain.errors import InvalidInput
@@ -101,20 +101,3 @@ def test_a_resumed_run_is_running_although_its_last_attempt_failed(deployment: D
     deployment.record_run("r", **{tables.Run.STATUS: tables.RunStatus.FAILED})
     state = read_run(deployment.target, "r")
     assert (state.ended, state.outcome) == (False, tables.RunStatus.RUNNING)
-
-
-def test_a_failure_is_told_in_the_words_of_whoever_failed_first() -> None:
-    function = json.dumps({"errorMessage": "not authorized to perform: s3:PutObject", "errorType": "AccessDenied"})
-    child = json.dumps({"StateMachineArn": "arn:aws:states:us-east-1:1:stateMachine:Inventory", "Cause": function})
-    assert (
-        failure_text("States.TaskFailed", child) == "Inventory: AccessDenied: not authorized to perform: s3:PutObject"
-    )
-
-
-@pytest.mark.parametrize("cause", ["the bucket is gone", "[1]", "{broken"])
-def test_a_failure_that_is_no_wrapped_one_stays_as_it_is(cause: str) -> None:
-    assert failure_text("Operator", cause) == f"Operator: {cause}"
-
-
-def test_a_failure_without_a_word_is_an_empty_text() -> None:
-    assert failure_text("", "") == ""

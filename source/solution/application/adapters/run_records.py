@@ -47,11 +47,16 @@ class DynamoRunRecords:
         """Conditional on the attempt."""
         return self._write(record, condition="#attempt = :previous", names={}, values={":previous": previous_attempt})
 
-    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str) -> bool:
+    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str, failure: str = "") -> bool:
         """Conditional on the execution."""
         return self._update(
             run,
-            assignments={Run.STATUS: str(outcome), Run.OUTCOME: str(outcome), Run.ENDED_AT: ended_at},
+            assignments={
+                Run.STATUS: str(outcome),
+                Run.OUTCOME: str(outcome),
+                Run.ENDED_AT: ended_at,
+                Run.FAILURE: failure,
+            },
             removals=(),
             condition="#execution = :execution",
             names={"#execution": Run.EXECUTION_NAME},
@@ -64,7 +69,7 @@ class DynamoRunRecords:
         return self._update(
             record.run,
             assignments=_attributes(record),
-            removals=(Run.ENDED_AT, Run.OUTCOME, Run.PARTITION_STARTED_AT),
+            removals=(Run.ENDED_AT, Run.OUTCOME, Run.FAILURE, Run.PARTITION_STARTED_AT),
             condition=condition,
             names={"#arn": Run.EXECUTION_ARN, "#attempt": Run.ATTEMPT, **names},
             values=values,
@@ -144,4 +149,5 @@ def _record(item: Mapping[str, Any]) -> RunRecord:
         status=RunStatus(item[Run.STATUS]),
         started_at=item[Run.STARTED_AT],
         ended_at=item.get(Run.ENDED_AT, ""),
+        failure=item.get(Run.FAILURE, ""),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from solution.application.observability import bound
-from solution.application.use_cases.report_run import Failure
 from solution.application.wiring import orchestration
+from solution.contract.failures import Failure
 from solution.domain.archive import check_run_id
 
 if TYPE_CHECKING:

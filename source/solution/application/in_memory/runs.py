@@ -33,11 +33,11 @@ class InMemoryRunRecords:
         self._write(record, known)
         return True
 
-    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str) -> bool:
+    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str, failure: str = "") -> bool:
         known = self.by_run.get(run)
         if known is None or known.execution_name != execution_name:
             return False
-        self.by_run[run] = replace(known, status=outcome, ended_at=ended_at)
+        self.by_run[run] = replace(known, status=outcome, ended_at=ended_at, failure=failure)
         return True
 
     def _write(self, record: RunRecord, known: RunRecord | None) -> None:

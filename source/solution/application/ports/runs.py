@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What is known of a run. Times are ISO 8601; ``attempt`` counts launch and resumes from 1."""
+    """What is known of a run. Times are ISO 8601; ``attempt`` counts launch and resumes from 1.
+
+    ``failure`` says why the last attempt failed, empty when it has not.
+    """
 
     run: str
     vault_name: str
@@ -29,6 +32,7 @@ class RunRecord:
     status: RunStatus
     started_at: str
     ended_at: str = ""
+    failure: str = ""
 
 
 class RunRecords(Protocol):
@@ -53,8 +57,8 @@ class RunRecords(Protocol):
         """
         ...
 
-    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str) -> bool:
-        """Write the outcome of the attempt that ``execution_name`` carried out.
+    def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str, failure: str = "") -> bool:
+        """Write the outcome, and why it failed, of the attempt that ``execution_name`` carried out.
 
         Returns False, and writes nothing, when the record is missing or a newer attempt's.
         """

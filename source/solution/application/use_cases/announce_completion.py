@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from solution.application.ports.clock import Clock
     from solution.application.ports.notices import Notices
     from solution.application.ports.runs import RunRecords
-    from solution.application.use_cases.report_run import Failure
+    from solution.contract.failures import Failure
 
 _SENTENCES: Final = {
     RunStatus.COMPLETED: "Every archive was copied and proven.",
@@ -49,7 +49,11 @@ class AnnounceCompletion:
         record = self.records.read(run)
         execution = (report or {}).get("execution_name") or (record.execution_name if record else "")
         if not self.records.finish(
-            run, execution_name=execution, outcome=outcome, ended_at=format_time(self.clock.now())
+            run,
+            execution_name=execution,
+            outcome=outcome,
+            ended_at=format_time(self.clock.now()),
+            failure=failure.text if failure else "",
         ):
             message = (
                 f"WorkflowRun {run!r} is unknown or no longer execution {execution!r}'s: its outcome stays as it is"
@@ -67,7 +71,7 @@ def notice_text(
     """What the operator reads in a mail."""
     lines = [f"Transfer of vault {vault_name}, run {run}: {outcome}", "", _SENTENCES[outcome], ""]
     if failure:
-        lines += [f"Failure: {failure.error}: {failure.cause}", ""]
+        lines += [f"Failure: {failure.text}", ""]
     if report:
         sizes = report.get("bytes") or {}
         for name, count in report["archives"].items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from solution.application.ports.counters import Tally
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from solution.application.ports.counters import Counters
     from solution.application.ports.inventory_files import FileWriter, InventoryFiles
     from solution.application.ports.runs import RunRecord, RunRecords
+    from solution.contract.failures import Failure
 
 REASONS_SHOWN: Final = 10
 """Distinct reasons listed in the summary; all of them are in ``failed_archives.csv``."""
@@ -44,21 +45,6 @@ class Amount:
     def plus(self, size: int) -> Amount:
         """With one more archive of ``size`` bytes."""
         return Amount(archives=self.archives + 1, size=self.size + size)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why an orchestrator failed, as Step Functions says it."""
-
-    error: str
-    cause: str
-
-    @classmethod
-    def parse(cls, source: Mapping[str, Any] | None) -> Failure | None:
-        """From a Catch's result; None when nothing failed."""
-        if not source:
-            return None
-        return cls(error=str(source.get("Error") or "Unknown"), cause=str(source.get("Cause") or ""))
 
 
 @dataclass(slots=True)
@@ -101,7 +87,7 @@ class RunReport:
             "vault_name": self.vault_name,
             "execution_name": self.execution_name,
             "outcome": str(self.outcome),
-            "failure": None if self.failure is None else {"error": self.failure.error, "cause": self.failure.cause},
+            "failure": None if self.failure is None else asdict(self.failure),
             "attempt": self.attempt,
             "started_at": self.started_at,
             "reported_at": self.reported_at,

@@ -46,7 +46,7 @@ def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     yield f"- Run: `{report.run}`, attempt {report.attempt}"
     yield f"- Started: {report.started_at}, reported: {report.reported_at}, {duration(report.duration_seconds)}"
     if report.failure is not None:
-        yield f"- Failure: `{_cell(report.failure.error)}`: {_cell(report.failure.cause)}"
+        yield f"- Failure: {_cell(report.failure.text)}"
     yield ""
     yield "| archives | count | bytes | |"
     yield "|---|---:|---:|---|"

@@ -32,7 +32,8 @@ from solution.local.services.glue_files import MirroredObjects
 from solution.local.sessions import Credentials, client, role_session
 from solution.local.settings import ACCOUNT_ID, GatewaySettings, emulator_environment
 
-_EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*")
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_MODULE: Final = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 _LONGEST_MESSAGE: Final = 2000
 _PARALLEL: Final = 2
 """Spark drivers at a time; a third waits, as it would for capacity."""
@@ -196,9 +197,15 @@ def _submit_arguments(scratch: Path) -> str:
 
 
 def last_exception(errors: str) -> str:
-    """The line of a Python traceback that names the exception; the last line when there is none."""
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if _EXCEPTION.fullmatch(line)), lines[-1] if lines else "")
+    """How the last Python traceback ends, the class without its module as Glue says it; else the last line."""
+    lines = [line.rstrip() for line in errors.splitlines() if line.strip()]
+    found, inside = lines[-1].strip() if lines else "", False
+    for line in lines:
+        if line.startswith(_TRACEBACK):
+            inside = True
+        elif inside and not line[0].isspace():
+            found, inside = _MODULE.sub("", line), False
+    return found
 
 
 class _NoDocker:

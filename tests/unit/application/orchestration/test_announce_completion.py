@@ -11,7 +11,7 @@ from solution.application.in_memory.notices import InMemoryDestinationUploads, I
 from solution.application.in_memory.runs import InMemoryRunRecords
 from solution.application.use_cases.abort_uploads import AbortUploads
 from solution.application.use_cases.announce_completion import AnnounceCompletion
-from solution.application.use_cases.report_run import Failure
+from solution.contract.failures import Failure
 from solution.contract.tables import RunStatus
 from solution.domain.errors import NotPossible
 from tests.unit.application.orchestration.builders import RUN, run_record
@@ -69,6 +69,7 @@ def test_a_failure_is_told_with_its_cause() -> None:
     desk = _Desk()
     assert desk.announce(_report("FAILED"), Failure(error="Throttled", cause="slow down")) is RunStatus.FAILED
     assert "Failure: Throttled: slow down" in desk.notices.sent[0][1]
+    assert desk.records.by_run[RUN].failure == "Throttled: slow down"
 
 
 def test_a_run_of_a_newer_attempt_is_left_alone() -> None:

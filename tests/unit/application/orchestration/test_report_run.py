@@ -18,8 +18,9 @@ from solution.application.in_memory.runs import InMemoryRunRecords
 from solution.application.ports.archive_scan import Purpose
 from solution.application.ports.clock import Deadline
 from solution.application.ports.counters import Tally
-from solution.application.use_cases.report_run import Failure, ReportRun, RunReport, manifest_folder
+from solution.application.use_cases.report_run import ReportRun, RunReport, manifest_folder
 from solution.application.use_cases.scan_archives import ScanArchives
+from solution.contract.failures import Failure
 from solution.contract.tables import RunStatus
 from solution.domain.errors import NotPossible
 from solution.domain.status import Metric
@@ -130,8 +131,8 @@ def test_counters_that_differ_from_the_records_are_reported() -> None:
 def test_a_failed_orchestrator_is_a_failed_run_whatever_arrived() -> None:
     desk = _Desk(kept(1, "downloaded"), counted=_counted(1, 1))
     assert desk.report(failure=Failure(error="States.Timeout", cause="too\nlong")).outcome is RunStatus.FAILED
-    assert desk.summary()["failure"] == {"error": "States.Timeout", "cause": "too\nlong"}
-    assert "- Failure: `States.Timeout`: too long" in desk.text()
+    assert desk.summary()["failure"] == {"error": "States.Timeout", "cause": "too\nlong", "machine": ""}
+    assert "- Failure: States.Timeout: too long" in desk.text()
 
 
 def test_the_manifests_of_other_attempts_do_not_count() -> None:
@@ -161,8 +162,3 @@ def test_many_failures_are_streamed_with_one_header() -> None:
     rows = desk.failed()
     assert len(rows) == 2501
     assert len({row[0] for row in rows}) == 2501
-
-
-def test_no_failure_is_read_from_nothing() -> None:
-    assert Failure.parse(None) is None
-    assert Failure.parse({"Error": "E", "Cause": "C"}) == Failure(error="E", cause="C")
