@@ -1,8 +1,10 @@
-"""``ExtendDownloadWindowStateMachine``: staged archives whose window is about to close are asked for again."""
+"""``ExtendDownloadWindowStateMachine``: windows are kept open, and overdue retrievals looked after."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 from solution.contract.entry_points import ARCHIVES_SCAN, EXTEND_WINDOW_REQUEST
 from solution.contract.messages import WorkBatch
@@ -30,25 +32,26 @@ def finds(world: World, lists: dict[int, list[str]]) -> Answer:
     return scan
 
 
-def test_a_run_without_staged_archives_costs_no_scan(world: World, stubs: Stubs, run: str) -> None:
+def test_a_run_with_nothing_under_way_costs_no_scan(world: World, stubs: Stubs, run: str) -> None:
     assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
-    world.count(run, total=9, requested=5, staged=3, downloaded=3)
+    world.count(run, total=9, requested=3, staged=3, downloaded=3)
     assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
     assert stubs.called() == []
 
 
-def test_windows_that_are_open_for_long_enough_are_left_alone(world: World, stubs: Stubs, run: str) -> None:
-    world.count(run, total=9, requested=5, staged=3)
+@pytest.mark.parametrize("staged", [0, 3])
+def test_where_nothing_is_due_nothing_is_asked(world: World, stubs: Stubs, run: str, staged: int) -> None:
+    world.count(run, total=9, requested=5, staged=staged)
     ended = world.execute(MACHINE, order(run))
     assert ended.status == "SUCCEEDED"
     scans = stubs.events(ARCHIVES_SCAN)
-    assert {(scan["workflow_run"], scan["purpose"]) for scan in scans} == {(run, "expiring")}
+    assert {(scan["workflow_run"], scan["purpose"]) for scan in scans} == {(run, "due")}
     assert {scan["output_prefix"] for scan in scans} == {f"{run}/download_window_extension/{ended.name}/"}
     assert sorted(scan["segment"] for scan in scans) == list(range(scans[0]["total_segments"]))
     assert stubs.events(EXTEND_WINDOW_REQUEST) == []
 
 
-def test_what_expires_is_asked_for_again_by_the_hundred(world: World, stubs: Stubs, run: str) -> None:
+def test_what_is_due_is_handed_on_by_the_hundred(world: World, stubs: Stubs, run: str) -> None:
     world.count(run, total=200, requested=200, staged=200)
     first, second = [f"a{number:03d}" for number in range(120)], ["b0", "b1"]
     stubs.answer(ARCHIVES_SCAN, finds(world, {0: first, 3: second}))

@@ -107,6 +107,23 @@ class GlacierNotification:
             tree_hash=source.get("SHA256TreeHash"),
         )
 
+    def dump(self) -> str:
+        """As Glacier writes it, without what nobody here reads."""
+        return json.dumps(
+            {
+                "Action": self.action,
+                "JobId": self.job_id,
+                "JobDescription": self.run,
+                "StatusCode": self.status_code,
+                "StatusMessage": self.status_message,
+                "CompletionDate": self.completion_date,
+                "ArchiveId": self.archive_id,
+                "ArchiveSizeInBytes": self.archive_size,
+                "InventorySizeInBytes": self.inventory_size,
+                "SHA256TreeHash": self.tree_hash,
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
@@ -134,7 +151,8 @@ class JobResult:
 class ChunkMessage:
     """One chunk to copy. It carries all the copy needs, so that no table is read for it.
 
-    ``part`` counts from 1; sizes are in bytes; ``upload_id`` is empty for an archive of one chunk.
+    ``part`` counts from 1; sizes are in bytes; ``upload_id`` is empty for an archive of one chunk. ``again`` says that
+    the chunk was sent before and may have been copied.
     """
 
     run: str
@@ -150,6 +168,7 @@ class ChunkMessage:
     chunk_size: int
     part: int
     upload_id: str = ""
+    again: bool = False
 
     def dump(self) -> str:
         """As JSON."""

@@ -76,12 +76,20 @@ class _Inventory(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OverdueSettings(Settings):
+    """For how long Glacier may say nothing of a retrieval, in seconds, before it is asked."""
+
+    bulk_overdue_seconds: int
+    standard_overdue_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRegistrarSettings(_Records):
     """Orchestrator's first step: the run's record."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArchivesScanSettings(_Records, _Inventory):
+class ArchivesScanSettings(_Records, _Inventory, OverdueSettings):
     """Writes work lists from the table. ``extend_when_remaining_seconds``: how little of a window is too little."""
 
     extend_when_remaining_seconds: int
@@ -153,9 +161,10 @@ class CalculateTimeoutSettings(_Quota):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtendWindowRequestSettings(_Records, _Glacier, _Quota):
-    """Asks again for staged archives whose window is about to close."""
+class ExtendWindowRequestSettings(_Records, _Glacier, _Quota, OverdueSettings):
+    """Asks again for staged archives whose window is about to close, and what became of overdue retrievals."""
 
+    notifications_queue_url: str
     initiate_jobs_per_second: float
     extend_when_remaining_seconds: int
 

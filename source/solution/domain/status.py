@@ -9,7 +9,8 @@
 
 ``requesting`` is written before the Glacier job is asked for, so that no job can exist without its record. A
 notification may arrive before our own ``requested``: hence ``requesting`` to ``staged``. ``staged`` goes back to
-``requested`` when its window closed before the copy was finished and the archive is asked for again.
+``requested`` when its window closed before the copy was finished and the archive is asked for again; ``requested``
+stays ``requested``, with another job, when Glacier no longer knows the first one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _S = ArchiveStatus
 
 ALLOWED_FROM: dict[ArchiveStatus, frozenset[ArchiveStatus | None]] = {
     _S.REQUESTING: frozenset({None, _S.STOPPED, _S.FAILED}),
-    _S.REQUESTED: frozenset({_S.REQUESTING, _S.STAGED}),
+    _S.REQUESTED: frozenset({_S.REQUESTING, _S.REQUESTED, _S.STAGED}),
     _S.STAGED: frozenset({_S.REQUESTING, _S.REQUESTED}),
     _S.DOWNLOADED: frozenset({_S.STAGED}),
     _S.FAILED: frozenset({_S.REQUESTING, _S.REQUESTED, _S.STAGED}),

@@ -239,7 +239,9 @@ class InventoryFunctions(Construct):
 class RequestFunctions(Construct):
     """Asking Glacier for archives, at the right pace."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, factory: FunctionFactory, tables: Tables) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, factory: FunctionFactory, tables: Tables, queues: Queues
+    ) -> None:
         super().__init__(scope, construct_id)
         self.initiate_archive_retrieval = factory.make(
             self,
@@ -263,11 +265,12 @@ class RequestFunctions(Construct):
             self,
             ep.EXTEND_WINDOW_REQUEST,
             size=STEADY,
-            does="Asks again for staged archives whose window is about to close",
+            does="Asks again for archives whose window is about to close, and what became of overdue retrievals",
             grants=[
-                vaults("InitiateJob"),
+                vaults("DescribeJob", "InitiateJob"),
                 table(tables.retrieval, "BatchGetItem", "UpdateItem"),
                 table(tables.metrics, "GetItem", "PutItem"),
+                send(queues.notifications.queue),
             ],
         )
 
@@ -466,7 +469,7 @@ class Functions(Construct):
             topics=topics,
         )
         self.inventories = InventoryFunctions(self, "Inventories", factory=factory, inventory=inventory)
-        self.requests = RequestFunctions(self, "Requests", factory=factory, tables=tables)
+        self.requests = RequestFunctions(self, "Requests", factory=factory, tables=tables, queues=queues)
         self.retrieval = RetrievalFunctions(
             self, "Retrieval", factory=factory, tables=tables, destination=destination, queues=queues
         )

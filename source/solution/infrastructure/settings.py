@@ -139,6 +139,16 @@ class Parameters:
             "An archive with less of its window left is asked for again",
             minimum=1,
         )
+        # half as much again as Glacier usually takes at most: 12 and 5 hours ("Archive Retrieval Options")
+        self.bulk_overdue_seconds = self._number(
+            "BulkOverdueSeconds",
+            64_800,
+            "Glacier is asked what became of a Bulk retrieval that it has said nothing of for so long",
+            minimum=1,
+        )
+        self.standard_overdue_seconds = self._number(
+            "StandardOverdueSeconds", 27_000, "The same for a Standard retrieval", minimum=1
+        )
         self.stall_seconds = self._number(
             "StallSeconds", 259_200, "A run whose counters have not moved for so long is ended as failed", minimum=1
         )

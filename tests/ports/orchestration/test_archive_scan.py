@@ -9,6 +9,7 @@ import pytest
 from solution.application.adapters.archive_scan import DynamoArchiveScan, DynamoArchiveStops
 from solution.application.in_memory.archive_scan import InMemoryArchiveTable
 from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanQuery
+from solution.domain.archive import Tier
 from solution.domain.status import ArchiveStatus
 from tests.ports.orchestration.conftest import TABLE
 from tests.unit.application.orchestration.builders import RUN, archive_id, kept
@@ -25,6 +26,11 @@ ARCHIVES = (
     kept(11, "staged", window_end="2025-03-01T18:00:00.000Z"),
     kept(12, "staged", run="run-10", window_end="2025-03-01T16:00:00.000Z"),
     kept(13, "failed", failure="bad, worse"),
+    kept(14, "requested", requested_at="2025-02-28T10:00:00.000Z"),
+    kept(15, "requested", requested_at="2025-03-01T01:00:00.000Z"),
+    kept(16, "requested", requested_at="2025-03-01T01:00:00.000Z", tier=Tier.STANDARD),
+    kept(17, "requested", requested_at="2025-03-01T11:00:00.000Z", tier=Tier.STANDARD),
+    kept(18, "requesting", requested_at="2025-02-01T00:00:00.000Z"),
 )
 
 
@@ -37,8 +43,10 @@ def _store(client: DynamoDBClient, archive: KeptArchive) -> None:
         "file_name": {"S": row.file_name},
         "size": {"N": str(row.size)},
     }
-    if archive.window_end:
-        item["window_end"] = {"S": archive.window_end}
+    item["tier"] = {"S": archive.tier}
+    for name in ("window_end", "requested_at"):
+        if value := getattr(archive, name):
+            item[name] = {"S": value}
     if row.failure:
         item["failure"] = {"S": row.failure}
     client.put_item(TableName=TABLE, Item=item)
@@ -69,7 +77,12 @@ def _paged(client: DynamoDBClient) -> DynamoDBClient:
 
 
 def _found(scan: ArchiveScan, purpose: Purpose, *, segments: int = 3) -> list[ArchiveRow]:
-    query = ScanQuery(run=RUN, purpose=purpose, expiring_before="2025-03-01T17:00:00.000Z")
+    query = ScanQuery(
+        run=RUN,
+        purpose=purpose,
+        expiring_before="2025-03-01T17:00:00.000Z",
+        overdue_before={Tier.BULK: "2025-02-28T18:00:00.000Z", Tier.STANDARD: "2025-03-01T04:30:00.000Z"},
+    )
     rows: list[ArchiveRow] = []
     for segment in range(segments):
         start: str | None = None
@@ -88,24 +101,24 @@ def _ids(rows: list[ArchiveRow]) -> list[str]:
 
 
 def test_unfinished_and_failed_archives_are_found_once(scan: ArchiveScan) -> None:
-    wanted = [0, 1, 4, 10, 11, 13]
+    wanted = [0, 1, 4, 10, 11, 13, 14, 15, 16, 17, 18]
     assert _ids(_found(scan, Purpose.UNFINISHED)) == [archive_id(number) for number in wanted]
 
 
-def test_windows_that_close_soon_are_found(scan: ArchiveScan) -> None:
-    assert _ids(_found(scan, Purpose.EXPIRING)) == [archive_id(10)]
+def test_windows_that_close_soon_and_overdue_retrievals_are_found(scan: ArchiveScan) -> None:
+    assert _ids(_found(scan, Purpose.DUE)) == [archive_id(number) for number in (10, 14, 16)]
 
 
 def test_a_report_finds_every_archive_with_its_facts(scan: ArchiveScan) -> None:
     rows = _found(scan, Purpose.REPORT)
-    assert _ids(rows) == [archive_id(number) for number in (0, 1, 3, 4, 5, 10, 11, 13)]
-    assert rows[-1] == kept(13, "failed", failure="bad, worse").row
+    assert _ids(rows) == [archive_id(number) for number in (0, 1, 3, 4, 5, 10, 11, *range(13, 19))]
+    assert rows[7] == kept(13, "failed", failure="bad, worse").row
 
 
 def test_one_call_reads_a_segment_to_its_end(scan: ArchiveScan) -> None:
     query = ScanQuery(run=RUN, purpose=Purpose.REPORT)
     pages = list(scan.pages(query, segment=0, total_segments=1, start=None))
-    assert sum(len(page.rows) for page in pages) == 8
+    assert sum(len(page.rows) for page in pages) == 13
     assert [page.next is None for page in pages] == [False] * (len(pages) - 1) + [True]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from solution.application.adapters import clients
 from solution.application.adapters.glacier import BotoGlacierJobs
-from solution.domain.archive import Tier
+from solution.domain.archive import Tier, parse_time
 from solution.domain.chunk_plan import MIB
 from solution.domain.errors import JobExpired, JobRefused, ShortRead, Throttled, TransientError
 from solution.domain.tree_hash import tree_hash
@@ -102,6 +102,20 @@ def test_an_output_that_is_no_longer_there_has_expired(vault: Vault) -> None:
     vault.service.run_due()
     with pytest.raises(JobExpired), vault.jobs.open_output(vault=VAULT, job_id=job_id):
         pass
+
+
+def test_a_job_that_has_ended_says_when(vault: Vault) -> None:
+    job_id = vault.staged()
+    state = vault.jobs.describe(vault=VAULT, job_id=job_id)
+    assert (state.completed, state.succeeded) == (True, True)
+    assert parse_time(state.completion_date).timestamp() == pytest.approx(vault.clock.now(), abs=24 * 3600)
+
+
+def test_a_job_that_failed_says_why(vault: Vault) -> None:
+    vault.service.faults.add(Fault(kind=FaultKind.JOB_FAILS, message="the tape is torn"))
+    job_id = vault.staged()
+    state = vault.jobs.describe(vault=VAULT, job_id=job_id)
+    assert (state.completed, state.succeeded, state.status_message) == (True, False, "the tape is torn")
 
 
 def test_a_job_that_glacier_does_not_know_has_expired(vault: Vault) -> None:

@@ -21,6 +21,7 @@ from solution.application.handlers import (
     chunk_retrieval,
     completion_checker,
     dead_letter_processor,
+    extend_window_request,
     initiate_archive_retrieval,
     metrics_processor,
     notifications_processor,
@@ -56,6 +57,7 @@ class Stack:
     metrics: str
     facilitator: str
     bucket: str
+    notifications: str
     chunks: str
     validations: str
     calls: Counter[str] = field(default_factory=Counter)
@@ -75,7 +77,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         request.getfixturevalue(name)
         for name in ("endpoint", "sqs", "retrieval_table", "metric_table", "facilitator_table", "bucket")
     )
-    urls = [sqs.create_queue(QueueName=f"queue-{uuid.uuid4().hex}")["QueueUrl"] for _ in range(2)]
+    urls = [sqs.create_queue(QueueName=f"queue-{uuid.uuid4().hex}")["QueueUrl"] for _ in range(3)]
     clock, notifier = ManualClock(), RecordingNotifier()
     with serve(tmp_path, settings=GlacierSettings(), clock=clock, notifier=notifier) as glacier:
         glacier.service.create_vault(VAULT)
@@ -93,6 +95,10 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             "ACCOUNT_ID": OWNER,
             "CHUNKS_QUEUE_URL": urls[0],
             "VALIDATION_QUEUE_URL": urls[1],
+            "NOTIFICATIONS_QUEUE_URL": urls[2],
+            "EXTEND_WHEN_REMAINING_SECONDS": "0",
+            "BULK_OVERDUE_SECONDS": "0",
+            "STANDARD_OVERDUE_SECONDS": "0",
             "INITIATE_JOBS_PER_SECOND": "1000",
             "DAILY_RETRIEVAL_BUDGET_GIB": "102400",
             "QUOTA_PERIOD_SECONDS": "86400",
@@ -111,6 +117,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             metrics=metric_table,
             facilitator=facilitator_table,
             bucket=bucket,
+            notifications=urls[2],
             chunks=urls[0],
             validations=urls[1],
         )
@@ -212,6 +219,34 @@ def test_a_small_archive_takes_at_most_six_calls(stack: Stack, sqs: SQSClient, s
         "PutObject": 100,
     }
     assert sum(stack.calls.values()) / 100 < 6
+
+
+def test_an_archive_whose_notification_was_lost_is_found_and_copied(stack: Stack, sqs: SQSClient, s3: S3Client) -> None:
+    event = batch(stack, {"a.bin": b"a"})
+    initiate_archive_retrieval.handler(event, CONTEXT)
+    tick = {"BatchInput": event["BatchInput"], "Items": [{"ArchiveId": event["Items"][0]["ArchiveId"]}]}
+    nothing = {"extended": 0, "requested_again": 0, "announced": 0, "under_way": 0, "renewed": 0}
+    assert extend_window_request.handler(tick, CONTEXT) == {**nothing, "under_way": 1}
+    stack.clock.advance(13 * 3600)
+    stack.glacier.service.run_due()
+    assert extend_window_request.handler(tick, CONTEXT) == {**nothing, "announced": 1}
+    [announced] = received(sqs, stack.notifications)
+    assert notifications_processor.handler(sqs_event(announced), CONTEXT) == {"batchItemFailures": []}
+    assert copy(stack, sqs) == 1
+    assert s3.get_object(Bucket=stack.bucket, Key=f"{RUN}/a.bin")["Body"].read() == b"a"
+    assert extend_window_request.handler(tick, CONTEXT) == nothing
+
+
+def test_an_archive_whose_job_glacier_has_forgotten_is_asked_for_anew(stack: Stack) -> None:
+    event = batch(stack, {"a.bin": b"a"})
+    initiate_archive_retrieval.handler(event, CONTEXT)
+    stack.clock.advance(13 * 3600)
+    stack.glacier.service.run_due()
+    stack.clock.advance(25 * 3600)
+    tick = {"BatchInput": event["BatchInput"], "Items": [{"ArchiveId": event["Items"][0]["ArchiveId"]}]}
+    answer = extend_window_request.handler(tick, CONTEXT)
+    assert (answer["announced"], answer["renewed"]) == (0, 1)
+    assert stack.calls["InitiateJob"] == 2
 
 
 def test_an_archive_of_several_chunks_is_proven_and_completed(stack: Stack, sqs: SQSClient, s3: S3Client) -> None:

@@ -183,17 +183,27 @@ def test_a_later_job_extends_the_window_and_an_earlier_one_does_not(records: Tra
     assert (found.job_id, found.window_end) == ("job-2", END + timedelta(hours=1))
 
 
-def test_an_extension_that_was_asked_for_is_remembered_for_the_present_job(records: TransferRecords) -> None:
-    bring_to(records, S.STAGED)
+@pytest.mark.parametrize("status", [S.REQUESTED, S.STAGED])
+def test_that_glacier_was_asked_is_remembered_for_the_present_job(
+    records: TransferRecords, status: ArchiveStatus
+) -> None:
+    bring_to(records, status)
     assert not records.note_asked(RUN, ONE, job_id="job-0", now=LATER)
     assert records.note_asked(RUN, ONE, job_id="job-1", now=LATER)
     found = records.load(RUN, ONE)
     assert found is not None
-    assert found.requested_at == LATER
+    assert (found.status, found.requested_at) == (status, LATER)
 
 
-def test_an_expired_job_is_replaced_once(records: TransferRecords) -> None:
-    bring_to(records, S.STAGED)
+def test_of_a_copied_archive_nothing_is_asked_any_more(records: TransferRecords) -> None:
+    bring_to(records, S.DOWNLOADED)
+    assert not records.note_asked(RUN, ONE, job_id="job-1", now=LATER)
+    assert not records.request_again(RUN, ONE, expired_job="job-1", new_job="job-2", now=LATER)
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.STAGED])
+def test_a_job_that_is_gone_is_replaced_once(records: TransferRecords, status: ArchiveStatus) -> None:
+    bring_to(records, status)
     assert records.request_again(RUN, ONE, expired_job="job-1", new_job="job-2", now=LATER)
     assert not records.request_again(RUN, ONE, expired_job="job-1", new_job="job-3", now=LATER)
     found = records.load(RUN, ONE)

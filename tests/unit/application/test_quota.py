@@ -9,18 +9,15 @@ import pytest
 
 from solution.application.in_memory.clock import ManualClock
 from solution.application.in_memory.quota import InMemoryQuotaLedger
-from solution.application.ports.clock import Deadline
 from solution.application.use_cases.allowance import Allowance
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.calculate_timeout import CalculateTimeout
-from solution.application.use_cases.extend_windows import Extended, ExtendWindows
-from solution.contract.messages import WorkBatch
-from solution.domain.archive import Tier
+from solution.application.use_cases.extend_windows import Extended
 from solution.domain.errors import InvalidInput, QuotaUsed, Throttled
 from solution.domain.pacing import Budget
 from solution.domain.status import ArchiveStatus
-from tests.builders import RUN, VAULT, archive_id, content
+from tests.builders import archive_id, content
 from tests.unit.application.world import World
 
 DAY = timedelta(days=1)
@@ -178,26 +175,6 @@ def test_an_archive_whose_time_in_the_budget_is_over_is_not_asked_for() -> None:
     assert asked(world) == 1
 
 
-def extend(world: World) -> Extended:
-    asker = JobAsker(
-        glacier=world.glacier,
-        clock=world.clock,
-        bucket=TokenBucket(world.clock, 100),
-        jitter=FullJitter(seed=1),
-        workers=1,
-    )
-    extension = ExtendWindows(
-        records=world.records,
-        allowance=world.allowance,
-        asker=asker,
-        clock=world.clock,
-        threshold=timedelta(hours=5),
-    )
-    ids = tuple(one.archive_id for one in world.archives.values())
-    batch = WorkBatch(workflow_run=RUN, vault_name=VAULT, tier=Tier.BULK, archive_ids=ids)
-    return extension(batch, Deadline.after(world.clock, 60))
-
-
 def test_an_extension_costs_no_budget_and_a_closed_window_does() -> None:
     world = World(vault(4, 10), budget=40)
     world.ask()
@@ -205,10 +182,10 @@ def test_an_extension_costs_no_budget_and_a_closed_window_does() -> None:
     while world.notifications.fill():
         world.deliver(world.notifications)
     world.clock.advance(20 * 3600)
-    assert extend(world) == Extended(extended=4, requested_again=0)
+    assert world.extend() == Extended(extended=4, requested_again=0)
     world.clock.advance(30 * 3600)
     world.allowance.take([15])
-    assert extend(world) == Extended(extended=0, requested_again=2)
-    assert extend(world) == Extended(extended=0, requested_again=0)
+    assert world.extend() == Extended(extended=0, requested_again=2)
+    assert world.extend() == Extended(extended=0, requested_again=0)
     world.clock.advance(timeout(world)())
-    assert extend(world) == Extended(extended=0, requested_again=2)
+    assert world.extend() == Extended(extended=0, requested_again=2)

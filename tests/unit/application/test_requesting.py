@@ -7,17 +7,13 @@ from datetime import timedelta
 import pytest
 
 from solution.application.in_memory.clock import ManualClock
-from solution.application.ports.clock import Deadline
-from solution.application.use_cases.asking import JobAsker
-from solution.application.use_cases.backoff import FullJitter, TokenBucket
-from solution.application.use_cases.extend_windows import Extended, ExtendWindows
+from solution.application.use_cases.backoff import TokenBucket
+from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.request_archives import Requested
-from solution.contract.messages import WorkBatch
-from solution.domain.archive import Tier
 from solution.domain.errors import InvalidInput, Throttled
 from solution.domain.status import ArchiveStatus
 from tests import builders
-from tests.builders import RUN, VAULT, archive, archive_id
+from tests.builders import archive, archive_id
 from tests.unit.application.world import World
 
 HOUR = 3600
@@ -101,28 +97,6 @@ def test_a_rate_of_nothing_is_refused() -> None:
         TokenBucket(ManualClock(), 0)
 
 
-def extension(world: World) -> ExtendWindows:
-    """ExtendWindowRequest with five hours of grace."""
-    clock = world.clock
-    asker = JobAsker(
-        glacier=world.glacier, clock=clock, bucket=TokenBucket(clock, 100), jitter=FullJitter(seed=1), workers=1
-    )
-    return ExtendWindows(
-        records=world.records,
-        allowance=world.allowance,
-        asker=asker,
-        clock=clock,
-        threshold=timedelta(hours=5),
-    )
-
-
-def extend(world: World) -> Extended:
-    """One tick of the rule, over all archives."""
-    ids = tuple(one.archive_id for one in world.archives.values())
-    batch = WorkBatch(workflow_run=RUN, vault_name=VAULT, tier=Tier.BULK, archive_ids=ids)
-    return extension(world)(batch, Deadline.after(world.clock, 60))
-
-
 def staged_world() -> World:
     """One archive, staged, its chunk not yet copied."""
     world = World(many(1))
@@ -135,14 +109,14 @@ def staged_world() -> World:
 def test_a_window_with_time_left_is_left_alone() -> None:
     world = staged_world()
     world.clock.advance(18 * HOUR)
-    assert extend(world) == Extended(extended=0, requested_again=0)
+    assert world.extend() == Extended(extended=0, requested_again=0)
 
 
 def test_a_window_about_to_close_is_extended_once_however_often_the_rule_ticks() -> None:
     world = staged_world()
     world.clock.advance(20 * HOUR)
-    assert extend(world) == Extended(extended=1, requested_again=0)
-    assert extend(world) == Extended(extended=0, requested_again=0)
+    assert world.extend() == Extended(extended=1, requested_again=0)
+    assert world.extend() == Extended(extended=0, requested_again=0)
     world.finish_jobs()
     world.deliver(world.notifications)
     end = world.record("archive 0").window_end
@@ -156,16 +130,16 @@ def test_a_window_about_to_close_is_extended_once_however_often_the_rule_ticks()
 def test_an_extension_that_never_came_is_asked_for_again() -> None:
     world = staged_world()
     world.clock.advance(23 * HOUR)
-    extend(world)
+    world.extend()
     world.clock.advance(16 * HOUR)
-    assert extend(world) == Extended(extended=0, requested_again=1)
+    assert world.extend() == Extended(extended=0, requested_again=1)
     assert world.status("archive 0") is ArchiveStatus.REQUESTED
 
 
 def test_a_closed_window_is_a_new_retrieval() -> None:
     world = staged_world()
     world.clock.advance(25 * HOUR)
-    assert extend(world) == Extended(extended=0, requested_again=1)
+    assert world.extend() == Extended(extended=0, requested_again=1)
     world.drain()
     assert world.status("archive 0") is ArchiveStatus.DOWNLOADED
 
@@ -174,7 +148,7 @@ def test_an_archive_deleted_meanwhile_fails_when_its_window_has_closed() -> None
     world = staged_world()
     world.clock.advance(25 * HOUR)
     world.glacier.archives.clear()
-    assert extend(world) == Extended(extended=0, requested_again=0)
+    assert world.extend() == Extended(extended=0, requested_again=0)
     assert world.status("archive 0") is ArchiveStatus.FAILED
 
 

@@ -25,19 +25,23 @@ from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.bury_message import BuryMessage
 from solution.application.use_cases.count_changes import Change, CountChanges
+from solution.application.use_cases.extend_windows import Extended, ExtendWindows
+from solution.application.use_cases.follow_up_retrievals import FollowedUp, FollowUpRetrievals
 from solution.application.use_cases.process_notifications import Incoming, ProcessNotifications
 from solution.application.use_cases.request_archives import RequestArchives, Requested
 from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.application.use_cases.validate_archive import ValidateArchive
-from solution.contract.messages import ChunkMessage, ValidationMessage
+from solution.contract.messages import ChunkMessage, ValidationMessage, WorkBatch
 from solution.contract.tables import completion_job_id
+from solution.domain.archive import Tier
 from solution.domain.chunk_plan import MIB, ChunkPlan
 from solution.domain.pacing import Budget
-from solution.domain.status import ArchiveStatus, Metric, milestones
+from solution.domain.status import UNFINISHED, ArchiveStatus, Metric, milestones
 from tests import builders
 
 EXECUTION = f"{builders.RUN}-1"
 MAX_RECEIVES = 5
+OVERDUE = {Tier.BULK: timedelta(hours=18), Tier.STANDARD: timedelta(hours=7.5)}
 
 
 class Crash(BaseException):
@@ -163,14 +167,22 @@ class World:
         self.allowance = Allowance(
             ledger=self._fragile(self.ledger), clock=self.clock, jitter=jitter, budget=self.budget, jobs_per_second=100
         )
+        asker = JobAsker(
+            glacier=glacier, clock=self.clock, bucket=TokenBucket(self.clock, 100), jitter=jitter, workers=1
+        )
         self.request = RequestArchives(
+            records=records, allowance=self.allowance, asker=asker, clock=self.clock, chunk_size_mib=8
+        )
+        self.extension = ExtendWindows(
+            records=records, allowance=self.allowance, asker=asker, clock=self.clock, threshold=timedelta(hours=5)
+        )
+        self.following = FollowUpRetrievals(
             records=records,
             allowance=self.allowance,
-            asker=JobAsker(
-                glacier=glacier, clock=self.clock, bucket=TokenBucket(self.clock, 100), jitter=jitter, workers=1
-            ),
+            asker=asker,
+            notifications=self._fragile(self.notifications.source),
             clock=self.clock,
-            chunk_size_mib=8,
+            overdue=OVERDUE,
         )
         self.notify = ProcessNotifications(
             records=records,
@@ -209,6 +221,33 @@ class World:
             return self.request(batch, Deadline.after(self.clock, 600))
         except Crash:
             return None
+
+    def extend(self) -> Extended:
+        """A tick of the rule, over all archives: the windows."""
+        return self.extension(self._everything(), Deadline.after(self.clock, 60))
+
+    def follow_up(self) -> FollowedUp:
+        """The same: the retrievals."""
+        return self.following(self._everything(), Deadline.after(self.clock, 60))
+
+    def _everything(self) -> WorkBatch:
+        ids = tuple(archive.archive_id for archive in self.archives.values())
+        return WorkBatch(workflow_run=builders.RUN, vault_name=builders.VAULT, tier=Tier.BULK, archive_ids=ids)
+
+    def tick_on(self, *, hours: int = 1, days: int = 10) -> None:
+        """Nobody does anything but the rules, until every archive has ended."""
+        for _ in range(0, 24 * days, hours):
+            self.drain()
+            if not any(record.status in UNFINISHED for record in self.records.records.values()):
+                return
+            self.clock.advance(hours * 3600)
+            self.extend()
+            self.follow_up()
+        raise AssertionError(f"after {days} days archives are still under way")
+
+    def lose(self, queue: Queue) -> None:
+        """All messages of a queue are lost."""
+        queue.fill().clear()
 
     def finish_jobs(self, **outcome: str) -> None:
         """Glacier ends every job that has not ended and publishes."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STATUSES: Final = {
     # a resume tries failed archives again
     Purpose.UNFINISHED: UNFINISHED | {ArchiveStatus.FAILED},
-    Purpose.EXPIRING: frozenset({ArchiveStatus.STAGED}),
+    Purpose.DUE: frozenset({ArchiveStatus.REQUESTED, ArchiveStatus.STAGED}),
     Purpose.REPORT: frozenset(ArchiveStatus),
 }
 
@@ -57,7 +57,7 @@ class DynamoArchiveScan:
     table: str
 
     def pages(self, query: ScanQuery, *, segment: int, total_segments: int, start: str | None) -> Iterator[ScanPage]:
-        """Consistent reads, but for expiring windows: an archive that is missed once is found by the next scan."""
+        """Consistent reads, but for what is due: an archive that is missed once is found by the next scan."""
         request = self._request(query) | {"Segment": segment, "TotalSegments": total_segments}
         while True:
             if start is not None:
@@ -76,18 +76,35 @@ class DynamoArchiveScan:
         names = {"#pk": PK, "#sk": SK, "#status": str(ArchiveItem.STATUS)}
         names |= {f"#{name}": str(name) for name in attributes}
         values: dict[str, Any] = {":run": {"S": query.run + SEPARATOR}, ":meta": {"S": META}, **statuses}
-        if query.purpose is Purpose.EXPIRING:
-            condition += " AND #window_end < :before"
-            names["#window_end"] = str(ArchiveItem.WINDOW_END)
-            values[":before"] = {"S": query.expiring_before}
+        if query.purpose is Purpose.DUE:
+            due, more_names, more_values = _due(query)
+            condition += f" AND {due}"
+            names |= more_names
+            values |= more_values
         return {
             "TableName": self.table,
             "FilterExpression": condition,
             "ProjectionExpression": ", ".join(["#pk", *(f"#{name}" for name in attributes)]),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
-            "ConsistentRead": query.purpose is not Purpose.EXPIRING,
+            "ConsistentRead": query.purpose is not Purpose.DUE,
         }
+
+
+def _due(query: ScanQuery) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """The condition of `Purpose.DUE`, with its names and values."""
+    terms = ["(#status = :staged AND #window_end < :expiring)"]
+    names = {"#window_end": str(ArchiveItem.WINDOW_END)}
+    values: dict[str, Any] = {":staged": text(ArchiveStatus.STAGED), ":expiring": text(query.expiring_before)}
+    for number, (tier, before) in enumerate(sorted(query.overdue_before.items())):
+        terms.append(f"(#status = :requested AND #tier = :tier{number} AND #requested_at < :overdue{number})")
+        names |= {"#tier": str(ArchiveItem.TIER), "#requested_at": str(ArchiveItem.REQUESTED_AT)}
+        values |= {
+            ":requested": text(ArchiveStatus.REQUESTED),
+            f":tier{number}": text(tier),
+            f":overdue{number}": text(before),
+        }
+    return f"({' OR '.join(terms)})", names, values
 
 
 def _row(item: dict[str, Any]) -> ArchiveRow:

@@ -75,6 +75,7 @@ class BotoGlacierJobs:
             succeeded=answer["StatusCode"] == "Succeeded",
             status_message=answer.get("StatusMessage") or "",
             inventory_size=answer.get("InventorySizeInBytes"),
+            completion_date=answer.get("CompletionDate") or "",
         )
 
     @contextmanager

@@ -10,6 +10,7 @@ from solution.application.adapters.archive_items import LATER_FACTS, archive_key
 from solution.application.adapters.dynamodb import Item, Statement, delete_many, get_many, number, text, write_many
 from solution.application.adapters.errors import code_of
 from solution.application.ports.records import (
+    ASKED_ABOUT,
     ASKED_AGAIN_FROM,
     ASKED_FROM,
     COMPLETE_FROM,
@@ -117,7 +118,7 @@ class DynamoTransferRecords:
         moved, _ = self._move(
             archive_key(run, archive_id),
             {A.REQUESTED_AT: text(format_time(now))},
-            frozenset({ArchiveStatus.STAGED}),
+            ASKED_ABOUT,
             condition=f"{A.JOB_ID} = :job",
             values={":job": text(job_id)},
         )

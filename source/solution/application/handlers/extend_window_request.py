@@ -1,4 +1,4 @@
-"""Lambda function ExtendWindowRequest: asks again for staged archives whose window is about to close."""
+"""Lambda function ExtendWindowRequest: keeps windows open, and asks what became of overdue retrievals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """A `WorkBatch` with a tier. Returns ``{"extended", "requested_again"}``; raises `Throttled` to be tried again."""
+    """A `WorkBatch` with a tier. Returns archives by outcome: the fields of `Extended` and `FollowedUp`.
+
+    Raises `Throttled` to be tried again. Windows come first: they close, while a retrieval that is overdue can wait.
+    """
     batch = WorkBatch.parse(event)
     with bound(workflow_run=batch.workflow_run, vault_name=batch.vault_name):
-        return asdict(retrieval.extend_windows()(batch, retrieval.deadline(seconds_left(context))))
+        deadline = retrieval.deadline(seconds_left(context))
+        extended = retrieval.extend_windows()(batch, deadline)
+        followed_up = retrieval.follow_up_retrievals()(batch, deadline)
+        return asdict(extended) | asdict(followed_up)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanPage
+from solution.domain.archive import Tier
 from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class KeptArchive:
     run: str
     row: ArchiveRow
     window_end: str = ""
+    tier: Tier = Tier.BULK
+    requested_at: str = ""
 
 
 class InMemoryArchiveTable:
@@ -65,7 +68,10 @@ def _matches(one: KeptArchive, query: ScanQuery) -> bool:
     match query.purpose:
         case Purpose.UNFINISHED:
             return status in UNFINISHED | {ArchiveStatus.FAILED}
-        case Purpose.EXPIRING:
-            return status is ArchiveStatus.STAGED and one.window_end < query.expiring_before
+        case Purpose.DUE:
+            expiring = status is ArchiveStatus.STAGED and one.window_end < query.expiring_before
+            before = query.overdue_before.get(one.tier, "")
+            overdue = status is ArchiveStatus.REQUESTED and "" < one.requested_at < before
+            return expiring or overdue
         case Purpose.REPORT:
             return True

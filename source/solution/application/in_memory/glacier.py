@@ -29,6 +29,7 @@ class _Job:
     archive_id: str
     run: str
     completed: datetime | None = None
+    failure: str | None = None
 
 
 class InMemoryGlacier:
@@ -62,13 +63,22 @@ class InMemoryGlacier:
 
     def describe(self, *, vault: str, job_id: str) -> JobState:  # noqa: ARG002
         job = self._job(job_id)
-        done = job.completed is not None
-        return JobState(job_id=job_id, completed=done, succeeded=done, status_message="", inventory_size=None)
+        if job.completed is not None and self._clock.now() >= job.completed + self._window:
+            raise JobExpired(f"The job ID was not found: {job_id}")
+        return JobState(
+            job_id=job_id,
+            completed=job.completed is not None,
+            succeeded=job.completed is not None and job.failure is None,
+            status_message=job.failure or "",
+            inventory_size=None,
+            completion_date=format_time(job.completed) if job.completed else "",
+        )
 
     def finish(self, job_id: str, *, failure: str | None = None) -> str:
         """End a job; returns the notification, as often as asked for."""
         job = self.jobs[job_id]
         job.completed = job.completed or self._clock.now()
+        job.failure = failure
         return json.dumps(
             {
                 "Action": "ArchiveRetrieval",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from solution.application.ports.records import (
+    ASKED_ABOUT,
     ASKED_AGAIN_FROM,
     ASKED_FROM,
     COMPLETE_FROM,
@@ -98,8 +99,7 @@ class InMemoryTransferRecords:
         )[0]
 
     def note_asked(self, run: str, archive_id: str, *, job_id: str, now: datetime) -> bool:
-        staged = frozenset({ArchiveStatus.STAGED})
-        return self._set(run, archive_id, staged, {"requested_at": now}, lambda record: record.job_id == job_id)[0]
+        return self._set(run, archive_id, ASKED_ABOUT, {"requested_at": now}, lambda record: record.job_id == job_id)[0]
 
     def request_again(self, run: str, archive_id: str, *, expired_job: str, new_job: str, now: datetime) -> bool:
         return self._set(

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from solution.domain.archive import Tier
 
 
 class Purpose(StrEnum):
     """What a scan is for, which decides what archives it finds and what is written of them."""
 
     UNFINISHED = "unfinished"
-    EXPIRING = "expiring"
+    DUE = "due"
+    """Windows that are about to close, and retrievals that Glacier has said nothing of for too long."""
     REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanQuery:
-    """What to look for: ``expiring_before`` (ISO 8601) matters to `Purpose.EXPIRING` alone."""
+    """What to look for.
+
+    The moments (ISO 8601) matter to `Purpose.DUE` alone: staged archives whose window ends before ``expiring_before``,
+    and requested ones of which Glacier was last asked before the moment that ``overdue_before`` has for their tier.
+    """
 
     run: str
     purpose: Purpose
     expiring_before: str = ""
+    overdue_before: Mapping[Tier, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,13 +34,17 @@ class JobOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job stands. ``inventory_size`` in bytes, for inventory jobs that have succeeded."""
+    """How a job stands. ``inventory_size`` in bytes, for inventory jobs that have succeeded.
+
+    ``completion_date`` as Glacier writes it, empty while the job is under way.
+    """
 
     job_id: str
     completed: bool
     succeeded: bool
     status_message: str
     inventory_size: int | None
+    completion_date: str = ""
 
 
 class GlacierJobs(Protocol):

@@ -30,8 +30,11 @@ RECLAIM_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTING])
 ASKED_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTED]) & {ArchiveStatus.REQUESTING}
 """After the job was asked for; a notification may have overtaken us, then there is nothing to mark."""
 
-ASKED_AGAIN_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTED]) & {ArchiveStatus.STAGED}
-"""When the window closed before the copy was finished."""
+ASKED_AGAIN_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTED]) - ASKED_FROM
+"""When the window closed before the copy was finished, or Glacier no longer knows the job."""
+
+ASKED_ABOUT: Final = ASKED_AGAIN_FROM
+"""Archives with a job, of which one may remember when Glacier was last asked."""
 
 STAGE_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.STAGED])
 COMPLETE_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.DOWNLOADED])
@@ -40,7 +43,10 @@ FAIL_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.FAILED])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveRecord:
-    """One archive of one run. Sizes in bytes; times are aware and None until they have happened."""
+    """One archive of one run. Sizes in bytes; times are aware and None until they have happened.
+
+    ``requested_at`` is when Glacier was last asked, for the archive, for a longer window, or how the job stands.
+    """
 
     run: str
     archive: Archive
@@ -155,11 +161,14 @@ class TransferRecords(Protocol):
         ...
 
     def note_asked(self, run: str, archive_id: str, *, job_id: str, now: datetime) -> bool:
-        """Remember that a staged archive's window is being extended; ``job_id`` is the present job."""
+        """Remember that Glacier was asked just now: for a longer window, or how the job stands.
+
+        Only while ``job_id`` is the archive's job. The moment becomes the record's ``requested_at``.
+        """
         ...
 
     def request_again(self, run: str, archive_id: str, *, expired_job: str, new_job: str, now: datetime) -> bool:
-        """``staged`` with the expired job → ``requested`` with the new one."""
+        """``staged`` or ``requested`` with the job that is gone → ``requested`` with the new one."""
         ...
 
     def register_upload(self, run: str, archive_id: str, upload_id: str) -> str:

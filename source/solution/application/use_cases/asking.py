@@ -1,4 +1,4 @@
-"""Asking Glacier for many archives at once, at a steady pace, until all are asked for or time runs out."""
+"""Asking Glacier for many archives, or of many jobs, at a steady pace, until all are asked or time runs out."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from solution.application.ports.records import Outcome
-from solution.domain.errors import JobRefused, Throttled, TransientError
+from solution.domain.errors import JobExpired, JobRefused, Throttled, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from solution.application.ports.clock import Clock, Deadline
-    from solution.application.ports.glacier import GlacierJobs
+    from solution.application.ports.glacier import GlacierJobs, JobState
     from solution.application.use_cases.backoff import FullJitter, TokenBucket
     from solution.domain.archive import Tier
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 SETTLE_EVERY = 25
 """Outcomes are written down in groups of this size: what one DynamoDB batch of statements holds."""
@@ -32,6 +35,23 @@ class Wish:
     archive_id: str
     vault: str
     tier: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A job of an archive to ask about."""
+
+    archive_id: str
+    vault: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How the job of an archive stands; None when Glacier no longer knows it."""
+
+    archive_id: str
+    state: JobState | None
 
 
 class JobAsker:
@@ -60,13 +80,42 @@ class JobAsker:
         A refusal is an outcome. Throttling and passing trouble are waited out while the deadline allows; what remains
         is raised after every outcome has been handed over, so that asking again asks only for the rest.
         """
-        if not wishes:
+
+        def request(wish: Wish) -> Outcome:
+            try:
+                job_id = self._glacier.request_archive(
+                    vault=wish.vault, archive_id=wish.archive_id, tier=wish.tier, run=run
+                )
+            except JobRefused as error:
+                return Outcome(archive_id=wish.archive_id, failure=f"Glacier refused to retrieve the archive: {error}")
+            return Outcome(archive_id=wish.archive_id, job_id=job_id)
+
+        self._each(wishes, request, deadline, settle)
+
+    def look(
+        self, questions: Sequence[Question], *, deadline: Deadline, settle: Callable[[list[Answer]], None]
+    ) -> None:
+        """Ask how each job stands and hand over the answers, in groups, as they come; trouble as in `ask`."""
+
+        def describe(question: Question) -> Answer:
+            try:
+                state = self._glacier.describe(vault=question.vault, job_id=question.job_id)
+            except JobExpired:
+                return Answer(archive_id=question.archive_id, state=None)
+            return Answer(archive_id=question.archive_id, state=state)
+
+        self._each(questions, describe, deadline, settle)
+
+    def _each(
+        self, items: Sequence[_T], call: Callable[[_T], _R], deadline: Deadline, settle: Callable[[list[_R]], None]
+    ) -> None:
+        if not items:
             return
         stop = threading.Event()
-        settled: list[Outcome] = []
+        settled: list[_R] = []
         first_error: BaseException | None = None
-        with ThreadPoolExecutor(max_workers=min(self._workers, len(wishes))) as pool:
-            futures = [pool.submit(self._ask_one, run, wish, deadline, stop) for wish in wishes]
+        with ThreadPoolExecutor(max_workers=min(self._workers, len(items))) as pool:
+            futures = [pool.submit(self._one, call, item, deadline, stop) for item in items]
             for future in as_completed(futures):
                 error = future.exception()
                 if error is not None:
@@ -88,24 +137,18 @@ class JobAsker:
         if first_error is not None:
             raise first_error
 
-    def _ask_one(self, run: str, wish: Wish, deadline: Deadline, stop: threading.Event) -> Outcome | None:
+    def _one(self, call: Callable[[_T], _R], item: _T, deadline: Deadline, stop: threading.Event) -> _R | None:
         attempt = 0
         while not stop.is_set():
             self._bucket.take()
             if deadline.remaining() <= 0:
-                raise Throttled("no time left to ask for an archive at the rate that is allowed")
+                raise Throttled("no time left to ask Glacier at the rate that is allowed")
             try:
-                job_id = self._glacier.request_archive(
-                    vault=wish.vault, archive_id=wish.archive_id, tier=wish.tier, run=run
-                )
-            except JobRefused as error:
-                return Outcome(archive_id=wish.archive_id, failure=f"Glacier refused to retrieve the archive: {error}")
+                return call(item)
             except TransientError as error:
                 delay = self._jitter.delay(attempt)
                 attempt += 1
                 if deadline.remaining() <= delay:
-                    raise Throttled(f"no time left after {attempt} attempts to ask for an archive: {error}") from error
+                    raise Throttled(f"no time left after {attempt} attempts to ask Glacier: {error}") from error
                 self._clock.sleep(delay)
-            else:
-                return Outcome(archive_id=wish.archive_id, job_id=job_id)
         return None

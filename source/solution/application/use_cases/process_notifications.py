@@ -40,7 +40,8 @@ class ProcessNotifications:
 
     Notifications come twice, late, or before our own record says ``requested``; whatever they find, the outcome is the
     same as if each had come once and in time. One that comes twice sends its messages again, for the first may have
-    died before it did.
+    died before it did; and so does one that extends a window: an archive that is still not copied when its window is
+    about to close may have lost a message. What is sent again says so: if it has been copied it costs one read.
     """
 
     def __init__(
@@ -115,11 +116,11 @@ class ProcessNotifications:
         if staging.moved:
             return self._messages(record, notification.job_id)
         if record.status is ArchiveStatus.STAGED:
+            job_id = record.job_id or notification.job_id
             if self._records.extend(run, archive_id, job_id=notification.job_id, window_end=end):
-                # Whoever staged the archive has sent its messages, or comes again to do so.
                 _log.info("The download window is extended", extra={"archive_id": archive_id})
-                return ()
-            return self._messages(record, record.job_id or notification.job_id)
+                job_id = notification.job_id
+            return self._messages(record, job_id, again=True)
         _log.info("A notification came too late", extra={"archive_id": archive_id, "status": record.status})
         return ()
 
@@ -137,9 +138,9 @@ class ProcessNotifications:
             raise NotPossible(f"archive {archive_id} has no record in run {run!r} yet; its notification comes again")
         _log.warning("A retrieval job failed", extra={"archive_id": archive_id, "reason": reason, "status": status})
 
-    def _messages(self, record: ArchiveRecord, job_id: str) -> Sequence[ChunkMessage]:
+    def _messages(self, record: ArchiveRecord, job_id: str, *, again: bool = False) -> Sequence[ChunkMessage]:
         if record.chunk_count == 1:
-            return (_message(record, job_id, part=1, upload_id=""),)
+            return (_message(record, job_id, part=1, upload_id="", again=again),)
         numbers: Sequence[int] = range(1, record.chunk_count + 1)
         upload_id = record.upload_id
         if upload_id is None:
@@ -148,7 +149,7 @@ class ProcessNotifications:
             stored = {part.number for part in self._records.parts(record.run, record.archive_id, upload_id=upload_id)}
             # With nothing missing one message is sent all the same: it finds its part stored and asks for validation.
             numbers = [number for number in numbers if number not in stored] or numbers[-1:]
-        return [_message(record, job_id, part=number, upload_id=upload_id) for number in numbers]
+        return [_message(record, job_id, part=number, upload_id=upload_id, again=again) for number in numbers]
 
     def _open_upload(self, record: ArchiveRecord) -> str:
         key = destination_key(record.run, record.archive.file_name)
@@ -161,7 +162,7 @@ class ProcessNotifications:
         return in_force
 
 
-def _message(record: ArchiveRecord, job_id: str, *, part: int, upload_id: str) -> ChunkMessage:
+def _message(record: ArchiveRecord, job_id: str, *, part: int, upload_id: str, again: bool) -> ChunkMessage:
     archive = record.archive
     return ChunkMessage(
         run=record.run,
@@ -177,4 +178,5 @@ def _message(record: ArchiveRecord, job_id: str, *, part: int, upload_id: str) -
         chunk_size=record.chunk_size,
         part=part,
         upload_id=upload_id,
+        again=again,
     )

@@ -6,7 +6,7 @@ a few times in a run. A scan is cut into segments, each read by a chain of invoc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanQuery
 from solution.application.use_cases.csv_text import CONTENT_TYPE, encode_rows
 from solution.contract.object_keys import MANIFEST_COLUMNS, WORK_LIST_COLUMNS, destination_key
-from solution.domain.archive import format_time
+from solution.domain.archive import Tier, format_time
 
 if TYPE_CHECKING:
     from solution.application.ports.archive_scan import ArchiveScan
@@ -42,12 +42,17 @@ class ScanOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanArchives:
-    """Scans one segment until it ends or time runs short. The same position again overwrites the same files."""
+    """Scans one segment until it ends or time runs short. The same position again overwrites the same files.
+
+    ``extend_when_remaining``: how little of a window is too little. ``overdue``: for how long Glacier may be silent
+    about a retrieval, by tier.
+    """
 
     scan: ArchiveScan
     files: InventoryFiles
     clock: Clock
     extend_when_remaining: timedelta
+    overdue: Mapping[Tier, timedelta]
 
     def __call__(
         self,
@@ -61,8 +66,12 @@ class ScanArchives:
         deadline: Deadline,
     ) -> ScanOutcome:
         """Write ``{output_prefix}segment-000-00000.csv`` and so on; nothing where nothing is found."""
+        now = self.clock.now()
         query = ScanQuery(
-            run=run, purpose=purpose, expiring_before=format_time(self.clock.now() + self.extend_when_remaining)
+            run=run,
+            purpose=purpose,
+            expiring_before=format_time(now + self.extend_when_remaining),
+            overdue_before={tier: format_time(now - silence) for tier, silence in self.overdue.items()},
         )
         stem = f"{output_prefix}segment-{segment:03d}-"
         output = _NumberedFiles(self.files, stem, start.sequence if start else 0, purpose, run)

@@ -63,7 +63,7 @@ class TransferChunk:
     def __call__(self, message: ChunkMessage, *, deliveries: int = 1) -> None:
         """Copy the chunk; ``deliveries`` counts how often this message has come. Raises what should bring it again."""
         with noted(self._records, self._clock, message.run, message.archive_id):
-            if deliveries > 1 and self._done_before(message):
+            if (message.again or deliveries > 1) and self._done_before(message):
                 return
             current = message
             for _ in range(_JOBS_TRIED):

@@ -30,7 +30,7 @@ from solution.application.use_cases.retrieve_inventory import (
 from solution.application.use_cases.scan_archives import ScanArchives
 from solution.application.use_cases.send_stats import SendStats
 from solution.application.use_cases.stop_archives import StopArchives
-from solution.application.wiring.process import clock, settings
+from solution.application.wiring.process import clock, overdue, settings
 from solution.contract import settings as s
 
 
@@ -52,6 +52,7 @@ def scan_archives() -> ScanArchives:
         files=S3InventoryFiles(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
         clock=clock(),
         extend_when_remaining=timedelta(seconds=own.extend_when_remaining_seconds),
+        overdue=overdue(own),
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from solution.application.adapters.clock import SystemClock
+from solution.domain.archive import Tier
 
 if TYPE_CHECKING:
     from solution.application.ports.clock import Clock
-    from solution.contract.settings import Settings
+    from solution.contract.settings import OverdueSettings, Settings
 
 S = TypeVar("S", bound="Settings")
 
@@ -25,3 +27,11 @@ def settings(kind: type[S]) -> S:
 def clock() -> Clock:
     """The system's clock."""
     return SystemClock()
+
+
+def overdue(own: OverdueSettings) -> dict[Tier, timedelta]:
+    """For how long Glacier may say nothing of a retrieval, by tier."""
+    return {
+        Tier.BULK: timedelta(seconds=own.bulk_overdue_seconds),
+        Tier.STANDARD: timedelta(seconds=own.standard_overdue_seconds),
+    }

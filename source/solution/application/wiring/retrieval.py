@@ -24,11 +24,12 @@ from solution.application.use_cases.calculate_timeout import CalculateTimeout
 from solution.application.use_cases.completion import CheckCompletion
 from solution.application.use_cases.count_changes import CountChanges
 from solution.application.use_cases.extend_windows import ExtendWindows
+from solution.application.use_cases.follow_up_retrievals import FollowUpRetrievals
 from solution.application.use_cases.process_notifications import ProcessNotifications
 from solution.application.use_cases.request_archives import RequestArchives
 from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.application.use_cases.validate_archive import ValidateArchive
-from solution.application.wiring.process import clock, settings
+from solution.application.wiring.process import clock, overdue, settings
 from solution.contract import settings as s
 from solution.domain.pacing import Budget
 
@@ -80,6 +81,20 @@ def extend_windows() -> ExtendWindows:
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
         threshold=timedelta(seconds=own.extend_when_remaining_seconds),
+    )
+
+
+@functools.cache
+def follow_up_retrievals() -> FollowUpRetrievals:
+    """ExtendWindowRequest, the other half of it."""
+    own = settings(s.ExtendWindowRequestSettings)
+    return FollowUpRetrievals(
+        records=_records(own.retrieval_table_name),
+        allowance=_allowance(own),
+        asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
+        notifications=SqsQueue(clients.sqs(), own.notifications_queue_url),
+        clock=clock(),
+        overdue=overdue(own),
     )
 
 

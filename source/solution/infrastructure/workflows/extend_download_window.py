@@ -1,4 +1,4 @@
-"""``ExtendDownloadWindowStateMachine``: staged archives whose window is about to close are asked for again."""
+"""``ExtendDownloadWindowStateMachine``: windows are kept open, and overdue retrievals looked after."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class ExtendDownloadWindow(Construct):
         states = chain(
             {
                 "ReadCounters": read_counters(tables.metrics.table_name),
-                **_staged_choice(),
+                **_under_way_choice(),
                 **_extend(runs, requests, bucket.bucket_name),
-                "NothingToExtend": {"Type": "Succeed"},
+                "NothingToDo": {"Type": "Succeed"},
             }
         )
         self.machine = Machine(
             self,
             "ExtendDownloadWindowStateMachine",
             defaults=defaults,
-            comment="Asks again for staged archives whose download window is about to close",
+            comment="Asks again for archives whose window is about to close, and what became of overdue retrievals",
             states=states,
             grants=[
                 invoke_grant(runs.archives_scan, requests.extend_window_request),
@@ -55,16 +55,16 @@ class ExtendDownloadWindow(Construct):
         )
 
 
-def _staged_choice() -> dict[str, State]:
+def _under_way_choice() -> dict[str, State]:
     return {
-        "AnyStaged?": {
+        "AnyUnderWay?": {
             "Type": "Choice",
             "Choices": [
-                {"Variable": "$.metrics.Item", "IsPresent": False, "Next": "NothingToExtend"},
+                {"Variable": "$.metrics.Item", "IsPresent": False, "Next": "NothingToDo"},
                 {
-                    "Variable": "$.metrics.Item.staged_count.N",
+                    "Variable": "$.metrics.Item.requested_count.N",
                     "StringEqualsPath": "$.metrics.Item.downloaded_count.N",
-                    "Next": "NothingToExtend",
+                    "Next": "NothingToDo",
                 },
             ],
             "Default": "Prepare",
@@ -84,14 +84,14 @@ def _extend(runs: RunFunctions, requests: RequestFunctions, bucket: str) -> dict
                 "segments": segments(),
             },
         },
-        "FindExpiring": scan(
-            runs.archives_scan.function_arn, purpose="expiring", prefix_path="$.output_prefix", timeout=LONG.timeout
+        "FindDue": scan(
+            runs.archives_scan.function_arn, purpose="due", prefix_path="$.output_prefix", timeout=LONG.timeout
         ),
         "LookForWork": any_file(bucket, prefix_path="$.output_prefix"),
         "AnyWork?": {
             "Type": "Choice",
             "Choices": [{**FILE_FOUND, "Next": "ExtendWindows"}],
-            "Default": "NothingToExtend",
+            "Default": "NothingToDo",
         },
         "ExtendWindows": rows_of_files(
             bucket=bucket,

@@ -60,13 +60,13 @@ def archive_id(number: int) -> str:
 
 
 def kept(
-    number: int, status: str, *, run: str = RUN, size: int = 10, window_end: str = "", failure: str = ""
+    number: int, status: str, *, run: str = RUN, size: int = 10, failure: str = "", **looked_at: Any
 ) -> KeptArchive:
     """An archive in the table."""
     row = ArchiveRow(
         archive_id=archive_id(number), status=status, file_name=f"file {number}", size=size, failure=failure
     )
-    return KeptArchive(run=run, row=row, window_end=window_end)
+    return KeptArchive(run=run, row=row, **looked_at)
 
 
 def inventory_row(number: int = 1, description: str = '""', *, size: str = "12", tree_hash: str = "0f" * 32) -> str:

@@ -35,7 +35,11 @@ class _Desk:
         self.records = InMemoryRunRecords(run_record())
         self.clock = ManualClock()
         scan = ScanArchives(
-            scan=InMemoryArchiveTable(*archives), files=self.files, clock=self.clock, extend_when_remaining=timedelta(0)
+            scan=InMemoryArchiveTable(*archives),
+            files=self.files,
+            clock=self.clock,
+            extend_when_remaining=timedelta(0),
+            overdue={},
         )
         for segment in range(segments):
             scan(

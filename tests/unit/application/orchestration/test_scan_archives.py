@@ -15,6 +15,7 @@ from solution.application.ports.archive_scan import Purpose
 from solution.application.ports.clock import Deadline
 from solution.application.use_cases import scan_archives
 from solution.application.use_cases.scan_archives import ScanArchives, ScanOutcome, ScanPosition
+from solution.domain.archive import Tier
 from tests.unit.application.orchestration.builders import RUN, archive_id, kept
 
 PREFIX = f"{RUN}/archives_status_cleanup/run-1-2/"
@@ -38,7 +39,11 @@ class _Scanner:
         total: int = 1,
     ) -> ScanOutcome:
         scan = ScanArchives(
-            scan=self.table, files=self.files, clock=self.clock, extend_when_remaining=timedelta(hours=5)
+            scan=self.table,
+            files=self.files,
+            clock=self.clock,
+            extend_when_remaining=timedelta(hours=5),
+            overdue={Tier.BULK: timedelta(hours=18), Tier.STANDARD: timedelta(hours=8)},
         )
         return scan(
             run=RUN,
@@ -70,16 +75,31 @@ def test_unfinished_and_failed_archives_of_this_run_are_found() -> None:
     assert list(scanner.files.files) == [f"{PREFIX}segment-000-00000.csv"]
 
 
-def test_only_staged_archives_whose_window_is_about_to_close_are_expiring() -> None:
+def test_windows_about_to_close_are_due() -> None:
     scanner = _Scanner(
         InMemoryArchiveTable(
             kept(1, "staged", window_end="2025-03-01T16:59:59.000Z"),
             kept(2, "staged", window_end="2025-03-01T17:00:01.000Z"),
-            kept(3, "requested", window_end="2025-03-01T13:00:00.000Z"),
+            kept(3, "downloaded", window_end="2025-03-01T13:00:00.000Z"),
         )
     )
-    scanner.scan(Purpose.EXPIRING)
+    scanner.scan(Purpose.DUE)
     assert _ids(scanner) == [archive_id(1)]
+
+
+def test_retrievals_that_glacier_has_said_nothing_of_for_too_long_are_due() -> None:
+    scanner = _Scanner(
+        InMemoryArchiveTable(
+            kept(1, "requested", requested_at="2025-02-28T17:59:59.000Z"),
+            kept(2, "requested", requested_at="2025-02-28T18:00:01.000Z"),
+            kept(3, "requested", requested_at="2025-03-01T03:59:59.000Z", tier=Tier.STANDARD),
+            kept(4, "requested", requested_at="2025-03-01T04:00:01.000Z", tier=Tier.STANDARD),
+            kept(5, "requesting", requested_at="2025-02-01T12:00:00.000Z"),
+            kept(6, "staged", requested_at="2025-02-01T12:00:00.000Z", window_end="2025-03-02T12:00:00.000Z"),
+        )
+    )
+    scanner.scan(Purpose.DUE)
+    assert _ids(scanner) == [archive_id(1), archive_id(3)]
 
 
 def test_a_manifest_tells_of_every_archive() -> None:
