@@ -26,6 +26,9 @@ DEFAULTS = {
     "ExtendWhenRemainingSeconds": 18000,
     "QuotaPeriodSeconds": 86400,
     "StallSeconds": 259200,
+    "InventoryPollSeconds": 10800,
+    "GlueWorkerType": "G.1X",
+    "GlueNumberOfWorkers": 4,
     "SendAnonymizedStats": "false",
     "AnonymizedStatsEndpoint": "",
 }

@@ -78,6 +78,10 @@ class Stubs:
         """Let the function answer so from now on."""
         self._answers[function.name] = answer
 
+    def answers(self, function: EntryPoint) -> Answer:
+        """How the function answers now."""
+        return self._answers[function.name]
+
     def calls(self, function: EntryPoint) -> list[Call]:
         """Its calls so far."""
         with self._lock:
@@ -173,8 +177,8 @@ def error(name: str, message: str = "as the test wishes") -> Exception:
 PLAIN_ANSWERS: Mapping[EntryPoint, Any] = {
     functions.ARCHIVES_SCAN: {"next": None, "found": 0},
     functions.ARCHIVES_STATUS_STOP: {"stopped": 0},
-    functions.INVENTORY_UPLOAD_COMPLETE: {"key": "inventory.csv", "size": 0},
-    functions.PROVIDED_INVENTORY_CHECK: {"files": 1, "bytes": 1, "rows": 1},
+    functions.INVENTORY_UPLOAD_COMPLETE: {"missing": []},
+    functions.PROVIDED_INVENTORY_CHECK: {"files": 1, "bytes": 1, "rows": 1, "next": None},
     functions.NAMING_OVERRIDE_FETCH: {"key": "overrides.csv", "bytes": 1},
     functions.SEND_ANONYMIZED_STATS: {"sent": False},
     functions.INITIATE_ARCHIVE_RETRIEVAL: {"requested": 0, "failed": 0, "already": 0},

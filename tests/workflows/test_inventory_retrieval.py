@@ -17,6 +17,7 @@ from solution.contract.entry_points import (
     NAMING_OVERRIDE_FETCH,
     PROVIDED_INVENTORY_CHECK,
     SEND_ANONYMIZED_STATS,
+    EntryPoint,
 )
 from solution.contract.messages import JobResult
 from solution.contract.settings import GlueJobArguments
@@ -27,6 +28,8 @@ from tests.workflows.world import VAULT, World
 
 MACHINE = "InventoryRetrieval"
 SIZE = 20_000_000
+IMPATIENT = {"Prepare": {"Parameters": {"jobs": 0, "rounds": 0, "looks": 0, "poll_seconds": 1}}}
+"""Looks at the inventory job after a second."""
 
 
 def order(run: str, **more: Any) -> dict[str, Any]:
@@ -57,9 +60,15 @@ def job(stubs: Stubs, run: str) -> JobResult:
     upload = {"upload_id": "upload", "key": "key.csv", "range_bytes": 8_388_608, "parts": [1, 2, 3]}
     made = JobResult(job_id=f"job-of-{run}", succeeded=True, message="", size=SIZE)
     stubs.answer(INVENTORY_JOB_REQUEST, always({"job_id": made.job_id}))
+    stubs.answer(INVENTORY_JOB_STATUS, always(status(made, in_progress=True)))
     stubs.answer(INVENTORY_UPLOAD_START, always(upload))
     stubs.answer(INVENTORY_CHUNK_TRANSFER, lambda event: {"part": event["part"], "bytes": 1})
     return made
+
+
+def shared_but(fields: dict[str, Any], *left_out: str) -> dict[str, Any]:
+    """The fields without some of them."""
+    return {name: value for name, value in fields.items() if name not in left_out}
 
 
 def status(job: JobResult, *, in_progress: bool) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def test_a_provided_inventory_is_checked_and_sorted_and_glacier_is_not_asked(
     ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
     assert ended.status == "SUCCEEDED"
     assert stubs.called() == [PROVIDED_INVENTORY_CHECK.name, SEND_ANONYMIZED_STATS.name]
-    assert stubs.events(PROVIDED_INVENTORY_CHECK) == [{"workflow_run": run}]
+    assert stubs.events(PROVIDED_INVENTORY_CHECK) == [{"workflow_run": run, "start": None}]
     [statistics] = stubs.events(SEND_ANONYMIZED_STATS)
     assert {name: statistics[name] for name in ("workflow_run", "tier", "s3_storage_class")} == {
         "workflow_run": run,
@@ -130,9 +139,7 @@ def test_an_inventory_of_glacier_is_copied_in_ranges(world: World, stubs: Stubs,
         "range_bytes": 8_388_608,
     }
     assert copied == [{**shared, "part": part} for part in (1, 2, 3)]
-    assert stubs.events(INVENTORY_UPLOAD_COMPLETE) == [
-        {"workflow_run": run, "key": "key.csv", "upload_id": "upload", "size": SIZE, "parts": 3}
-    ]
+    assert stubs.events(INVENTORY_UPLOAD_COMPLETE) == [shared_but(shared, "vault_name")]
     assert len(sorting_runs(world, run)) == 1
     assert stubs.events(INVENTORY_JOB_STATUS) == []
 
@@ -150,13 +157,17 @@ def test_a_job_that_failed_ends_the_run_with_glaciers_words(
 ) -> None:
     world.answer_job(JobResult(job_id=job.job_id, succeeded=False, message="The vault is being deleted"))
     ended = world.execute(MACHINE, order(run))
-    assert (ended.status, ended.error, ended.cause) == ("FAILED", "GlacierJobError", "The vault is being deleted")
+    assert (ended.status, ended.error) == ("FAILED", "GlacierJobError")
+    assert (
+        ended.cause
+        == f"the inventory job {job.job_id} of vault {VAULT} failed, says Glacier: The vault is being deleted"
+    )
     assert stubs.events(INVENTORY_UPLOAD_START) == []
 
 
 def test_a_lost_notification_is_made_up_for_by_looking(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
     stubs.answer(INVENTORY_JOB_STATUS, in_turn(status(job, in_progress=True), status(job, in_progress=False)))
-    with world.changed(MACHINE, {"AwaitInventoryJob": {"TimeoutSeconds": 1}}):
+    with world.changed(MACHINE, IMPATIENT):
         ended = world.execute(MACHINE, order(run))
     assert ended.status == "SUCCEEDED"
     assert ended.states.count("AwaitInventoryJob") == 2
@@ -173,7 +184,7 @@ def test_a_notification_that_comes_after_the_time_is_up_releases_the_next_wait(
         return status(job, in_progress=True)
 
     stubs.answer(INVENTORY_JOB_STATUS, look)
-    with world.changed(MACHINE, {"AwaitInventoryJob": {"TimeoutSeconds": 2}}):
+    with world.changed(MACHINE, IMPATIENT):
         ended = world.execute(MACHINE, order(run))
     assert ended.status == "SUCCEEDED"
     assert ended.states.count("AwaitInventoryJob") > 1
@@ -183,9 +194,34 @@ def test_a_notification_that_comes_after_the_time_is_up_releases_the_next_wait(
 def test_a_job_found_failed_by_looking_ends_the_run(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
     failed = {**status(job, in_progress=False), "succeeded": False, "message": "Glacier gave up"}
     stubs.answer(INVENTORY_JOB_STATUS, always(failed))
-    with world.changed(MACHINE, {"AwaitInventoryJob": {"TimeoutSeconds": 1}}):
+    with world.changed(MACHINE, IMPATIENT):
         ended = world.execute(MACHINE, order(run))
-    assert (ended.status, ended.error, ended.cause) == ("FAILED", "GlacierJobError", "Glacier gave up")
+    assert (ended.status, ended.error) == ("FAILED", "GlacierJobError")
+    assert ended.cause.endswith("failed, says Glacier: Glacier gave up")
+
+
+def test_a_job_that_expired_unnoticed_is_asked_for_again_and_not_for_ever(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    stubs.answer(INVENTORY_JOB_STATUS, in_turn(error("JobExpired", "The job ID was not found")))
+    with world.changed(MACHINE, IMPATIENT):
+        ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "GlacierJobError")
+    assert "asked 3 times" in ended.cause
+    assert len(stubs.events(INVENTORY_JOB_REQUEST)) == 3
+    assert {event["job_id"] for event in stubs.events(INVENTORY_JOB_STATUS)} == {job.job_id}
+
+
+def test_a_job_that_never_ends_is_asked_for_again(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    second = JobResult(job_id=f"{job.job_id}-again", succeeded=True, message="", size=SIZE)
+    stubs.answer(INVENTORY_JOB_REQUEST, in_turn({"job_id": job.job_id}, {"job_id": second.job_id}))
+    world.answer_job(second)
+    looked = {"LooksLeft?": {"Choices": [{"Variable": "$.counted.looks", "NumericLessThan": 2, "Next": "CountLook"}]}}
+    with world.changed(MACHINE, {**IMPATIENT, **looked}):
+        ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert [event["job_id"] for event in stubs.events(INVENTORY_JOB_STATUS)] == [job.job_id] * 2
+    assert [event["job_id"] for event in stubs.events(INVENTORY_UPLOAD_START)] == [second.job_id]
 
 
 def test_a_range_that_breaks_off_is_copied_again(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
@@ -203,15 +239,112 @@ def test_a_range_that_breaks_off_is_copied_again(world: World, stubs: Stubs, run
     assert sorted(event["part"] for event in stubs.events(INVENTORY_CHUNK_TRANSFER)) == [1, 2, 2, 3]
 
 
-def test_a_range_that_cannot_be_copied_ends_the_run_before_the_upload_is_completed(
+def test_a_range_that_cannot_be_copied_ends_the_run_with_the_reason(
     world: World, stubs: Stubs, run: str, job: JobResult
 ) -> None:
-    stubs.answer(INVENTORY_CHUNK_TRANSFER, in_turn(error("JobExpired", "the job's output is gone")))
+    def transfer(event: dict[str, Any]) -> dict[str, Any]:
+        if event["part"] == 2:
+            raise error("AccessDenied", "not authorized to perform: s3:PutObject")
+        return {"part": event["part"], "bytes": 1}
+
+    stubs.answer(INVENTORY_CHUNK_TRANSFER, transfer)
+    stubs.answer(INVENTORY_UPLOAD_COMPLETE, always({"missing": [2, 3]}))
     world.answer_job(job)
     ended = world.execute(MACHINE, order(run))
-    assert (ended.status, ended.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
-    assert {name for name, _ in world.child_errors(ended.arn)} == {"JobExpired"}
-    assert stubs.events(INVENTORY_UPLOAD_COMPLETE) == []
+    assert (ended.status, ended.error) == ("FAILED", "AccessDenied")
+    assert "s3:PutObject" in ended.cause
+    assert sorting_runs(world, run) == []
+
+
+def test_a_part_that_was_lost_is_copied_again_and_no_other(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    stubs.answer(INVENTORY_UPLOAD_COMPLETE, in_turn({"missing": [2]}, {"missing": []}))
+    world.answer_job(job)
+    ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    copied = [event["part"] for event in stubs.events(INVENTORY_CHUNK_TRANSFER)]
+    assert sorted(copied[:3]) == [1, 2, 3]
+    assert set(copied[3:]) == {2}
+    assert len(stubs.events(INVENTORY_UPLOAD_START)) == 1
+
+
+def test_parts_that_keep_getting_lost_end_the_run(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    stubs.answer(INVENTORY_UPLOAD_COMPLETE, always({"missing": [1]}))
+    world.answer_job(job)
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "InventoryIncomplete")
+    assert len(stubs.events(INVENTORY_UPLOAD_COMPLETE)) == 4
+
+
+def test_a_job_that_expires_in_the_middle_of_the_download_is_asked_for_again(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    second = JobResult(job_id=f"{job.job_id}-again", succeeded=True, message="", size=SIZE)
+    stubs.answer(INVENTORY_JOB_REQUEST, in_turn({"job_id": job.job_id}, {"job_id": second.job_id}))
+
+    def transfer(event: dict[str, Any]) -> dict[str, Any]:
+        if event["job_id"] == job.job_id and event["part"] > 1:
+            raise error("JobExpired", "The job ID was not found")
+        return {"part": event["part"], "bytes": 1}
+
+    stubs.answer(INVENTORY_CHUNK_TRANSFER, transfer)
+    stubs.answer(INVENTORY_UPLOAD_COMPLETE, in_turn({"missing": [2, 3]}, {"missing": []}))
+    world.answer_job(job)
+    world.answer_job(second)
+    ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert [event["job_id"] for event in stubs.events(INVENTORY_UPLOAD_START)] == [job.job_id, second.job_id]
+    again = [event["part"] for event in stubs.events(INVENTORY_CHUNK_TRANSFER) if event["job_id"] == second.job_id]
+    assert sorted(again) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("where", [INVENTORY_CHUNK_TRANSFER, INVENTORY_UPLOAD_COMPLETE])
+def test_an_upload_that_somebody_aborts_is_begun_again(
+    world: World, stubs: Stubs, run: str, job: JobResult, where: EntryPoint
+) -> None:
+    aborted = threading.Event()
+    well = stubs.answers(where)
+
+    def once(event: dict[str, Any]) -> Any:
+        if not aborted.is_set():
+            aborted.set()
+            raise error("UploadVanished", "no longer known to S3")
+        return well(event)
+
+    stubs.answer(where, once)
+    if where is INVENTORY_CHUNK_TRANSFER:
+        stubs.answer(INVENTORY_UPLOAD_COMPLETE, in_turn(error("UploadVanished"), {"missing": []}))
+    world.answer_job(job)
+    ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert len(stubs.events(INVENTORY_UPLOAD_START)) == 2
+
+
+def test_an_upload_that_keeps_vanishing_ends_the_run(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    stubs.answer(INVENTORY_UPLOAD_COMPLETE, in_turn(error("UploadVanished")))
+    world.answer_job(job)
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "UploadVanished")
+    assert "aborted by somebody else" in ended.cause
+    assert len(stubs.events(INVENTORY_UPLOAD_START)) == 4
+
+
+def test_glacier_that_asks_to_slow_down_is_asked_again(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    stubs.answer(INVENTORY_JOB_REQUEST, in_turn(error("Throttled"), error("TransientError"), {"job_id": job.job_id}))
+    world.answer_job(job)
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert len(stubs.events(INVENTORY_JOB_REQUEST)) == 3
+
+
+def test_a_vault_that_glacier_refuses_ends_the_run_with_its_words(
+    world: World, stubs: Stubs, run: str, job: JobResult
+) -> None:
+    assert job.job_id
+    stubs.answer(INVENTORY_JOB_REQUEST, in_turn(error("JobRefused", "Vault not found for ARN")))
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "JobRefused")
+    assert "Vault not found" in ended.cause
 
 
 def test_a_resume_takes_up_the_sorted_inventory(world: World, stubs: Stubs, run: str) -> None:
@@ -230,12 +363,44 @@ def test_a_resume_without_a_sorted_inventory_makes_one(world: World, stubs: Stub
     assert len(sorting_runs(world, run)) == 1
 
 
-def test_names_of_the_user_are_fetched_before_sorting(world: World, stubs: Stubs, run: str) -> None:
+def test_a_resume_takes_up_the_inventory_that_glacier_gave_and_sorts_it(world: World, stubs: Stubs, run: str) -> None:
+    world.write_csv(keys.original_inventory_key(run), keys.INVENTORY_COLUMNS, [])
+    ended = world.execute(MACHINE, order(run, migration_type=MigrationType.RESUME))
+    assert ended.status == "SUCCEEDED"
+    assert stubs.called() == [SEND_ANONYMIZED_STATS.name]
+    assert len(sorting_runs(world, run)) == 1
+
+
+def test_a_launch_does_not_take_up_what_lies_there(world: World, stubs: Stubs, run: str, job: JobResult) -> None:
+    world.write_csv(keys.original_inventory_key(run), keys.INVENTORY_COLUMNS, [])
+    world.answer_job(job)
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert len(stubs.events(INVENTORY_JOB_REQUEST)) == 1
+
+
+def test_a_provided_inventory_is_checked_step_by_step(world: World, stubs: Stubs, run: str) -> None:
+    positions = [None, {"file": 0, "row": 5}, {"file": 1, "row": 9}]
+    steps = [{"rows": 1, "next": position} for position in (*positions[1:], None)]
+    stubs.answer(PROVIDED_INVENTORY_CHECK, in_turn(*steps))
+    assert world.execute(MACHINE, order(run, provided_inventory="YES")).status == "SUCCEEDED"
+    assert [event["start"] for event in stubs.events(PROVIDED_INVENTORY_CHECK)] == positions
+
+
+def test_names_of_the_user_are_fetched_before_their_url_gets_old(world: World, stubs: Stubs, run: str) -> None:
     url = "https://example.com/names.csv?signature=abc"
     ended = world.execute(MACHINE, order(run, provided_inventory="YES", name_override_presigned_url=url))
     assert ended.status == "SUCCEEDED"
     assert stubs.events(NAMING_OVERRIDE_FETCH) == [{"workflow_run": run, "name_override_presigned_url": url}]
-    assert ended.states.index("FetchNames") < ended.states.index("SortInventory")
+    assert stubs.called()[0] == NAMING_OVERRIDE_FETCH.name
+
+
+def test_names_that_cannot_be_fetched_end_the_run_before_glacier_is_asked(world: World, stubs: Stubs, run: str) -> None:
+    refusal = "NamingOverrideFile: host example.com answered with status 403"
+    stubs.answer(NAMING_OVERRIDE_FETCH, in_turn(error("NotPossible", refusal)))
+    ended = world.execute(MACHINE, order(run, name_override_presigned_url="https://example.com/names.csv"))
+    assert (ended.status, ended.error) == ("FAILED", "NotPossible")
+    assert refusal in ended.cause
+    assert stubs.called() == [NAMING_OVERRIDE_FETCH.name]
 
 
 def test_an_inventory_that_cannot_be_sorted_is_tried_twice_and_ends_the_run(world: World, stubs: Stubs) -> None:
@@ -255,3 +420,4 @@ def test_statistics_never_hurt_a_run(world: World, stubs: Stubs, run: str, how: 
         ended = world.execute(MACHINE, order(run, provided_inventory="YES"))
     assert ended.status == "SUCCEEDED"
     assert ended.states[-1] == "InventoryReady"
+    assert len(stubs.events(SEND_ANONYMIZED_STATS)) <= 1

@@ -14,7 +14,7 @@ from constructs import Construct
 from solution.contract import entry_points as ep
 from solution.contract import object_keys as keys
 from solution.infrastructure.event_sources import map_queue, map_stream
-from solution.infrastructure.functions import LONG, QUICK, STEADY, STREAMING, FunctionFactory
+from solution.infrastructure.functions import BRIEF, LONG, QUICK, STEADY, STREAMING, FunctionFactory
 from solution.infrastructure.messaging import Queues, Topics
 from solution.infrastructure.permissions import (
     Grant,
@@ -137,7 +137,7 @@ class RunFunctions(Construct):
         self.send_anonymized_stats = factory.make(
             self,
             ep.SEND_ANONYMIZED_STATS,
-            size=QUICK,
+            size=BRIEF,
             does="Sends anonymized statistics where the deployer has turned it on",
             grants=[table(tables.metrics, "GetItem")],
         )
@@ -203,14 +203,21 @@ class InventoryFunctions(Construct):
             size=LONG,
             does="Checks the parts of the inventory and completes its upload",
             grants=[
-                area(bucket, keys.ORIGINAL_INVENTORY, "GetObject", "PutObject", "ListMultipartUploadParts"),
+                area(
+                    bucket,
+                    keys.ORIGINAL_INVENTORY,
+                    "GetObject",
+                    "PutObject",
+                    "DeleteObject",
+                    "ListMultipartUploadParts",
+                ),
                 exists,
             ],
         )
         self.provided_check = factory.make(
             self,
             ep.PROVIDED_INVENTORY_CHECK,
-            size=LONG,
+            size=STREAMING,
             does="Checks every row of an inventory that the user provided",
             grants=[area(bucket, keys.ORIGINAL_INVENTORY, "GetObject"), exists],
         )

@@ -41,6 +41,9 @@ class Size:
         return cdk.Duration.seconds(self.timeout)
 
 
+BRIEF: Final = Size(memory=256, timeout=15)
+"""One call that nobody wants to wait for."""
+
 QUICK: Final = Size(memory=256, timeout=60)
 """A few calls, nothing large."""
 
@@ -48,7 +51,8 @@ STEADY: Final = Size(memory=512, timeout=300)
 """A batch of a hundred archives, paced by InitiateJobsPerSecond and Glacier's throttling."""
 
 STREAMING: Final = Size(memory=1769, timeout=900)
-"""Copies bodies: 1,769 MB is one whole vCPU, which hashing needs, and 15 minutes move 4 GiB at 5 MiB/s."""
+"""Copies bodies, or reads them closely: 1,769 MB is one whole vCPU, which hashing needs, and 15 minutes move 4 GiB at
+5 MiB/s."""
 
 LONG: Final = Size(memory=1024, timeout=900)
 """Walks through a table or a large file, in steps that end themselves before the limit."""

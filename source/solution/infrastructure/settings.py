@@ -158,6 +158,12 @@ class Parameters:
 
     def _inventory(self) -> None:
         self._group = "Inventory job"
+        self.inventory_poll_seconds = self._number(
+            "InventoryPollSeconds",
+            10_800,
+            "How long the notification of Glacier's inventory job is waited for before looking at the job, each time",
+            minimum=1,
+        )
         self.glue_worker_type = self._choice(
             "GlueWorkerType", "G.1X", ["G.1X", "G.2X", "G.4X", "G.8X"], "Size of the workers of the inventory job"
         )

@@ -53,8 +53,7 @@ def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # n
     _check_vault(events, vault)
     elsewhere = _check_destination(events, acknowledged == "YES")
     _check_free(events, run)
-    if provided == "YES":
-        _check_inventory(events, run)
+    _check_inventory(events, run, provided == "YES")
     order = {
         "workflow_run": run,
         "vault_name": vault,
@@ -83,14 +82,20 @@ def _check_free(payload: dict[str, str], run: str) -> None:
         )
 
 
-def _check_inventory(payload: dict[str, str], run: str) -> None:
+def _check_inventory(payload: dict[str, str], run: str, provided: bool) -> None:
     bucket, prefix = payload["InventoryBucketName"], f"{run}/original_inventory/"
     pages = _client("s3", payload).get_paginator("list_objects_v2")
     found = pages.paginate(Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=payload["AccountId"])
-    if not any(file["Key"].endswith(".csv") for page in found for file in page.get("Contents", [])):
+    keys = [file["Key"] for page in found for file in page.get("Contents", []) if not file["Key"].endswith("/")]
+    if provided and not any(key.lower().endswith(".csv") for key in keys):
         raise Refused(
             f"ProvidedInventory 'YES': there is no .csv file below s3://{bucket}/{prefix}; "
             "put the inventory there, or answer NO to have Glacier make one"
+        )
+    if keys and not provided:
+        raise Refused(
+            f"ProvidedInventory 'NO': s3://{bucket}/{keys[0]} lies where the inventory of WorkflowRun {run!r} will "
+            "and would be taken for part of it; answer YES to use it, remove it, or choose another WorkflowRun"
         )
 
 

@@ -44,6 +44,7 @@ def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # n
     _check_choice("AcknowledgeAdditionalCostForCrossRegionTransfer", acknowledged, ("", *YES_NO))
     _check_override(override)
     record = _stopped(events, run)
+    _check_names(events, run, override, record["name_override"]["BOOL"])
     vault = record["vault_name"]["S"]
     if events.get("VaultName", "").strip() not in ("", vault):
         raise Refused(f"VaultName {events['VaultName']!r}: WorkflowRun {run!r} copies vault {vault!r}; leave it empty")
@@ -84,6 +85,28 @@ def _stopped(payload: dict[str, str], run: str) -> dict[str, Any]:
             f"WorkflowRun {run!r} is still running as {execution}: wait for its end, or stop it, then resume it"
         )
     return record
+
+
+def _check_names(payload: dict[str, str], run: str, override: str, wanted: bool) -> None:
+    """Names are given once, when the inventory is sorted; until then those that were wanted must be there."""
+    decided = _has_file(payload, f"{run}/sorted_inventory/partitions.csv")
+    if override and decided:
+        raise Refused(
+            f"NamingOverrideFile: the archives of WorkflowRun {run!r} have their names already, some are copied: "
+            "resume without it, or launch a new run with it"
+        )
+    if wanted and not override and not decided and not _has_file(payload, f"{run}/naming_overrides/"):
+        raise Refused(
+            f"NamingOverrideFile '': WorkflowRun {run!r} was launched with names that were never fetched; "
+            "give a URL of them that is still good"
+        )
+
+
+def _has_file(payload: dict[str, str], prefix: str) -> bool:
+    found = _client("s3", payload).list_objects_v2(
+        Bucket=payload["InventoryBucketName"], Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=payload["AccountId"]
+    )
+    return bool(found.get("Contents"))
 
 
 class Refused(Exception):  # noqa: N818 - reads as the statement it makes

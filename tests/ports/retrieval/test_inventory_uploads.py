@@ -50,7 +50,7 @@ def stream(data: bytes, *, sent: bytes | None = None) -> SizedStream:
 
 def test_parts_in_any_order_become_one_file(desk: Desk) -> None:
     uploads, files = desk
-    upload = uploads.begin("a")
+    upload = uploads.begin("a", note="job-1")
     for part, body in ((2, b"end"), (1, FIRST), (2, LAST)):
         uploads.put_part("a", upload, part=part, body=stream(body))
     assert list(uploads.parts("a", upload)) == [StoredPart(part=1, size=PART), StoredPart(part=2, size=len(LAST))]
@@ -62,7 +62,7 @@ def test_parts_in_any_order_become_one_file(desk: Desk) -> None:
 @pytest.mark.parametrize("sent", [FIRST[:-1], FIRST[:100], b""])
 def test_a_body_that_ends_early_is_no_part(desk: Desk, sent: bytes) -> None:
     uploads, _ = desk
-    upload = uploads.begin("a")
+    upload = uploads.begin("a", note="job-1")
     with pytest.raises(ShortRead, match=f"ended after {len(sent)} of {PART} bytes"):
         uploads.put_part("a", upload, part=1, body=stream(FIRST, sent=sent))
     assert list(uploads.parts("a", upload)) == []
@@ -70,8 +70,8 @@ def test_a_body_that_ends_early_is_no_part(desk: Desk, sent: bytes) -> None:
 
 def test_beginning_again_drops_earlier_uploads_of_the_same_key_alone(desk: Desk) -> None:
     uploads, _ = desk
-    first, other = uploads.begin("a"), uploads.begin("a.csv")
-    second = uploads.begin("a")
+    first, other = uploads.begin("a", note="job-1"), uploads.begin("a.csv", note="job-1")
+    second = uploads.begin("a", note="job-1")
     assert first != second
     with pytest.raises(UploadVanished):
         uploads.parts("a", first)
@@ -81,7 +81,7 @@ def test_beginning_again_drops_earlier_uploads_of_the_same_key_alone(desk: Desk)
 
 def test_a_completed_upload_has_vanished(desk: Desk) -> None:
     uploads, _ = desk
-    upload = uploads.begin("a")
+    upload = uploads.begin("a", note="job-1")
     uploads.put_part("a", upload, part=1, body=stream(LAST))
     uploads.complete("a", upload)
     with pytest.raises(UploadVanished):
@@ -90,6 +90,18 @@ def test_a_completed_upload_has_vanished(desk: Desk) -> None:
         uploads.complete("a", upload)
     with pytest.raises(UploadVanished):
         uploads.put_part("a", upload, part=1, body=stream(LAST))
+
+
+def test_a_finished_file_is_known_by_the_note_of_its_upload(desk: Desk) -> None:
+    uploads, files = desk
+    assert uploads.finished("a", note="job-1") is None
+    files.put("a", b"something else", content_type="text/csv")
+    assert uploads.finished("a", note="job-1") is None
+    upload = uploads.begin("a", note="job-2")
+    uploads.put_part("a", upload, part=1, body=stream(LAST))
+    uploads.complete("a", upload)
+    assert uploads.finished("a", note="job-2") == len(LAST)
+    assert uploads.finished("a", note="job-1") is None
 
 
 def test_every_call_names_the_owner(s3: S3Client, streaming_s3: S3Client, bucket: str) -> None:
@@ -102,14 +114,16 @@ def test_every_call_names_the_owner(s3: S3Client, streaming_s3: S3Client, bucket
         client.meta.events.register_last("request-created.s3", watch)
     try:
         uploads = S3InventoryUploads(client=s3, streaming=streaming_s3, bucket=bucket, owner=OWNER)
-        uploads.begin("a")
-        upload = uploads.begin("a")
+        uploads.begin("a", note="job-1")
+        upload = uploads.begin("a", note="job-1")
         uploads.put_part("a", upload, part=1, body=stream(LAST))
         uploads.complete("a", upload)
+        uploads.finished("a", note="job-1")
     finally:
         for client in (s3, streaming_s3):
             client.meta.events.unregister("request-created.s3", watch)
-    assert {"AbortMultipartUpload", "UploadPart", "ListParts", "CompleteMultipartUpload"} <= {name for name, _ in seen}
+    used = {"AbortMultipartUpload", "UploadPart", "ListParts", "CompleteMultipartUpload", "HeadObject"}
+    assert used <= {name for name, _ in seen}
     assert {_plain(owner) for _, owner in seen} == {OWNER}
 
 

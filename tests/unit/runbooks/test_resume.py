@@ -128,3 +128,36 @@ def test_a_vault_that_is_gone_is_refused(orchestrator: Orchestrator) -> None:
     with pytest.raises(resume.Refused, match="VaultName 'gone': no such vault"):
         _resume()
     assert orchestrator.started == {}
+
+
+NAMES = "https://host/names.csv?X-Amz-Signature=abc"
+
+
+def _put(key: str) -> None:
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket="inventory", Key=key, Body=b"x")
+
+
+def test_names_that_come_too_late_are_refused(orchestrator: Orchestrator) -> None:
+    _record(name_override=True)
+    _put("run-1/sorted_inventory/partitions.csv")
+    with pytest.raises(resume.Refused, match="the archives of WorkflowRun 'run-1' have their names already"):
+        _resume(NamingOverrideFile=NAMES)
+    assert orchestrator.started == {}
+    _resume()
+    assert orchestrator.started["run-1-2"]["name_override_presigned_url"] == ""
+
+
+def test_names_that_were_never_fetched_must_be_given_again(orchestrator: Orchestrator) -> None:
+    _record(name_override=True)
+    with pytest.raises(resume.Refused, match="names that were never fetched; give a URL of them that is still good"):
+        _resume()
+    assert orchestrator.started == {}
+    _resume(NamingOverrideFile=NAMES)
+    assert orchestrator.started["run-1-2"]["name_override_presigned_url"] == NAMES
+
+
+def test_names_that_were_fetched_need_not_be_given_again(orchestrator: Orchestrator) -> None:
+    _record(name_override=True)
+    _put("run-1/naming_overrides/overrides.csv")
+    _resume()
+    assert list(orchestrator.started) == ["run-1-2"]

@@ -10,20 +10,22 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from urllib3.exceptions import HTTPError
 
 from solution.application.adapters.errors import code_of
 from solution.application.adapters.objects import S3ObjectStore
 from solution.application.ports.inventory_files import StoredFile, StoredPart
-from solution.domain.errors import NotPossible, UploadVanished
+from solution.domain.errors import NotPossible, TransientError, UploadVanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, GetObjectOutputTypeDef, PartTypeDef
 
     from solution.application.ports.objects import HashedBody
 
@@ -32,7 +34,15 @@ WRITE_PART: Final = 8 * 1024**2
 DELETE_AT_ONCE: Final = 1000
 CONCURRENT_ABORTS: Final = 10
 
+READ_ATTEMPTS: Final = 3
+"""In a row without a byte in between."""
+
+_NOTE: Final = "glacier-job-id"
+"""User-defined metadata of a file made of parts."""
+
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
+_CHANGED: Final = frozenset({"412", "PreconditionFailed"})
+_BROKEN: Final = (HTTPClientError, IncompleteReadError, HTTPError, HTTPException, OSError)
 
 
 def _checksum(body: bytes) -> str:
@@ -69,17 +79,43 @@ class S3InventoryFiles:
             writer.abort()
             raise
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """One GetObject, streamed."""
+    def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
+        """One GetObject, streamed; another from where it broke off, for a long read nearly always does once."""
+        version, broken = "", 0
+        while True:
+            found = self._get(key, start, version)
+            version = found["ETag"]
+            try:
+                with closing(found["Body"]) as body:
+                    for piece in body.iter_chunks(READ_PIECE):
+                        start, broken = start + len(piece), 0
+                        yield piece
+                    return
+            except _BROKEN as error:
+                broken += 1
+                if broken == READ_ATTEMPTS:
+                    message = f"reading {key} broke off {broken} times at byte {start}: {error}"
+                    raise TransientError(message) from error
+
+    def _get(self, key: str, start: int, version: str) -> GetObjectOutputTypeDef:
+        condition: dict[str, str] = {"IfMatch": version} if version else {}
+        if start:
+            condition["Range"] = f"bytes={start}-"
         try:
-            found = self.client.get_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.owner)
+            return self.client.get_object(
+                Bucket=self.bucket,
+                Key=key,
+                ExpectedBucketOwner=self.owner,
+                **condition,  # type: ignore[arg-type]  # the stubs want each by name
+            )
         except ClientError as error:
             if code_of(error) in _MISSING:
                 message = f"there is no {key} in bucket {self.bucket}"
                 raise NotPossible(message) from error
+            if code_of(error) in _CHANGED:
+                message = f"{key} was replaced while it was read: start again"
+                raise NotPossible(message) from error
             raise
-        with closing(found["Body"]) as body:
-            yield from body.iter_chunks(READ_PIECE)
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         """Pages of a thousand."""
@@ -88,7 +124,7 @@ class S3InventoryFiles:
         )
         for page in pages:
             for found in page.get("Contents", []):
-                yield StoredFile(key=found["Key"], size=found["Size"])
+                yield StoredFile(key=found["Key"], size=found["Size"], version=found["ETag"])
 
     def size(self, key: str) -> int | None:
         """One HeadObject."""
@@ -190,7 +226,7 @@ class S3InventoryUploads:
     bucket: str
     owner: str
 
-    def begin(self, key: str) -> str:
+    def begin(self, key: str, *, note: str) -> str:
         """Aborts what an earlier, lost call began, so that no upload is paid for and forgotten."""
         pages = self.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self.bucket, Prefix=key, ExpectedBucketOwner=self.owner
@@ -204,6 +240,7 @@ class S3InventoryUploads:
             Key=key,
             ContentType="text/csv; charset=utf-8",
             ChecksumAlgorithm="SHA256",
+            Metadata={_NOTE: note},
             ExpectedBucketOwner=self.owner,
         )["UploadId"]
 
@@ -227,6 +264,16 @@ class S3InventoryUploads:
                 MultipartUpload={"Parts": completed},
                 ExpectedBucketOwner=self.owner,
             )
+
+    def finished(self, key: str, *, note: str) -> int | None:
+        """One HeadObject."""
+        try:
+            found = self.client.head_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.owner)
+        except ClientError as error:
+            if code_of(error) in _MISSING:
+                return None
+            raise
+        return found["ContentLength"] if found["Metadata"].get(_NOTE) == note else None
 
     def _parts(self, key: str, upload_id: str) -> list[tuple[StoredPart, CompletedPartTypeDef]]:
         pages = self.client.get_paginator("list_parts").paginate(

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """``{"workflow_run", "key", "upload_id", "size", "parts"}`` → ``{"key", "size"}``."""
-    key, size = event["key"], int(event["size"])
-    with bound(workflow_run=event["workflow_run"]):
-        orchestration.complete_inventory_upload()(
-            key=key, upload_id=event["upload_id"], size=size, parts=int(event["parts"])
+    """``{"workflow_run", "job_id", "key", "upload_id", "size", "range_bytes"}`` → ``{"missing": [1, 7, …]}``."""
+    with bound(workflow_run=event["workflow_run"], job_id=event["job_id"]):
+        missing = orchestration.complete_inventory_upload()(
+            key=event["key"],
+            upload_id=event["upload_id"],
+            job_id=event["job_id"],
+            size=int(event["size"]),
+            range_bytes=int(event["range_bytes"]),
         )
-        return {"key": key, "size": size}
+        return {"missing": missing}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,17 +39,18 @@ class InMemoryInventoryFiles:
         yield collector
         self.put(key, bytes(collector.data), content_type=content_type)
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
         if key not in self.files:
             raise NotPossible(f"there is no {key}")
         body = self.files[key]
-        for first in range(0, len(body), self.piece):
+        for first in range(start, len(body), self.piece):
             yield body[first : first + self.piece]
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         for key in sorted(self.files):
             if key.startswith(prefix):
-                yield StoredFile(key=key, size=len(self.files[key]))
+                body = self.files[key]
+                yield StoredFile(key=key, size=len(body), version=hashlib.sha256(body).hexdigest())
 
     def size(self, key: str) -> int | None:
         return len(self.files[key]) if key in self.files else None
@@ -63,14 +65,17 @@ class InMemoryInventoryUploads:
 
     def __init__(self, files: InMemoryInventoryFiles) -> None:
         self.open: dict[tuple[str, str], dict[int, bytes]] = {}
+        self.notes: dict[str, str] = {}
         self._files = files
+        self._noted: dict[str, str] = {}
         self._made = 0
 
-    def begin(self, key: str) -> str:
+    def begin(self, key: str, *, note: str) -> str:
         for upload in [upload for upload in self.open if upload[0] == key]:
             del self.open[upload]
         self._made += 1
         self.open[key, f"upload-{self._made}"] = {}
+        self._noted[f"upload-{self._made}"] = note
         return f"upload-{self._made}"
 
     def put_part(self, key: str, upload_id: str, *, part: int, body: HashedBody) -> None:
@@ -85,6 +90,10 @@ class InMemoryInventoryUploads:
         parts = self._upload(key, upload_id)
         self._files.put(key, b"".join(parts[part] for part in sorted(parts)), content_type="text/csv")
         del self.open[key, upload_id]
+        self.notes[key] = self._noted[upload_id]
+
+    def finished(self, key: str, *, note: str) -> int | None:
+        return self._files.size(key) if self.notes.get(key) == note else None
 
     def _upload(self, key: str, upload_id: str) -> dict[int, bytes]:
         if (key, upload_id) not in self.open:

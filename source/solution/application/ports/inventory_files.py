@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file in a listing; ``size`` in bytes."""
+    """A file in a listing; ``size`` in bytes; ``version`` is another when the content is another."""
 
     key: str
     size: int
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,12 @@ class InventoryFiles(Protocol):
         """Write a file of any size in memory that does not grow with it."""
         ...
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """A file's bytes in pieces of at most some MiB. Raises `NotPossible` when there is none."""
+    def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
+        """A file's bytes, from byte ``start`` of those it has, in pieces of at most some MiB.
+
+        Raises `NotPossible` when there is none or it is replaced meanwhile, `TransientError` when reading breaks off
+        time and again.
+        """
         ...
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
@@ -67,8 +72,11 @@ class InventoryFiles(Protocol):
 class InventoryUploads(Protocol):
     """Writes one file from parts that arrive in any order, from several processes."""
 
-    def begin(self, key: str) -> str:
-        """Open an upload for ``key`` and return its id. Earlier uploads for the same key are dropped."""
+    def begin(self, key: str, *, note: str) -> str:
+        """Open an upload for ``key`` and return its id; ``note`` stays with the file.
+
+        Earlier uploads for the same key are dropped.
+        """
         ...
 
     def put_part(self, key: str, upload_id: str, *, part: int, body: HashedBody) -> None:
@@ -84,4 +92,8 @@ class InventoryUploads(Protocol):
 
     def complete(self, key: str, upload_id: str) -> None:
         """Make one file of all stored parts. Raises `UploadVanished`."""
+        ...
+
+    def finished(self, key: str, *, note: str) -> int | None:
+        """Bytes of the file that an upload with this note became, None when there is none."""
         ...

@@ -37,14 +37,8 @@ class DescribeInventoryJob:
     glacier: GlacierJobs
 
     def __call__(self, *, vault: str, job_id: str) -> JobState:
-        """Raises `GlacierJobError` when the job has failed, `JobExpired` when Glacier no longer knows it."""
-        state = self.glacier.describe(vault=vault, job_id=job_id)
-        if state.completed and not state.succeeded:
-            message = (
-                f"the inventory job {job_id} of vault {vault!r} failed: {state.status_message or 'no reason given'}"
-            )
-            raise GlacierJobError(message)
-        return state
+        """Raises `JobExpired` when Glacier no longer knows it."""
+        return self.glacier.describe(vault=vault, job_id=job_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +66,8 @@ class StartInventoryUpload:
             )
             raise GlacierJobError(message)
         key = original_inventory_key(run)
-        return InventoryUpload(upload_id=self.uploads.begin(key), key=key, plan=plan_ranges(size, self.range_bytes))
+        upload_id = self.uploads.begin(key, note=job_id)
+        return InventoryUpload(upload_id=upload_id, key=key, plan=plan_ranges(size, self.range_bytes))
 
 
 def plan_ranges(size: int, range_bytes: int) -> ChunkPlan:
@@ -117,23 +112,26 @@ class CompleteInventoryUpload:
     uploads: InventoryUploads
     files: InventoryFiles
 
-    def __call__(self, *, key: str, upload_id: str, size: int, parts: int) -> None:
-        """Done again after success it succeeds again. Raises `NotPossible` when parts are missing."""
+    def __call__(self, *, key: str, upload_id: str, job_id: str, size: int, range_bytes: int) -> list[int]:
+        """Returns the numbers of parts that are missing; only when none is, there is a file.
+
+        Done again after success it succeeds again. Raises `UploadVanished` when the upload is gone without a file.
+        """
+        plan = ChunkPlan(size=size, chunk_size=range_bytes)
         try:
-            stored = self.uploads.parts(key, upload_id)
-            total = sum(part.size for part in stored)
-            if len(stored) != parts or total != size:
-                message = (
-                    f"the upload of {key} holds {len(stored)} parts with {total} bytes, "
-                    f"not {parts} parts with {size} bytes: the inventory is incomplete, resume the run"
-                )
-                raise NotPossible(message)
+            stored = {part.part: part.size for part in self.uploads.parts(key, upload_id)}
+            missing = [chunk.part for chunk in plan if stored.get(chunk.part) != chunk.size]
+            if missing:
+                return missing
             self.uploads.complete(key, upload_id)
         except UploadVanished:
             # an earlier call completed it, and its answer was lost
-            if self.files.size(key) != size:
+            if self.uploads.finished(key, note=job_id) != size:
                 raise
-        written = self.files.size(key)
+        written = self.uploads.finished(key, note=job_id)
         if written != size:
-            message = f"{key} has {written} bytes, not the {size} that Glacier announced: resume the run"
+            # a resume must not take it for the inventory
+            self.files.delete([key])
+            message = f"{key} had {written} bytes, not the {size} that Glacier announced: resume the run"
             raise NotPossible(message)
+        return []

@@ -82,8 +82,12 @@ def call(
     return state
 
 
-def await_job(table_name: str, job_id_path: str, *, timeout: int, into: str) -> State:
-    """Leave a task token in AsyncFacilitatorTable and wait until the result of the job is there too."""
+def await_job(table_name: str, job_id_path: str, *, timeout: int | str, into: str) -> State:
+    """Leave a task token in AsyncFacilitatorTable and wait until the result of the job is there too.
+
+    ``timeout`` is in seconds, or the path where they are.
+    """
+    limit = {"TimeoutSecondsPath": timeout} if isinstance(timeout, str) else {"TimeoutSeconds": timeout}
     return {
         "Type": "Task",
         "Resource": integration("aws-sdk:dynamodb:updateItem.waitForTaskToken"),
@@ -93,7 +97,7 @@ def await_job(table_name: str, job_id_path: str, *, timeout: int, into: str) -> 
             "UpdateExpression": "SET task_token = :token",
             "ExpressionAttributeValues": {":token": {"S.$": "$$.Task.Token"}},
         },
-        "TimeoutSeconds": timeout,
+        **limit,
         "Retry": list(SDK_RETRIES),
         "ResultPath": f"$.{into}",
     }

@@ -6,16 +6,15 @@ from constructs import Construct
 
 from solution.contract import object_keys as keys
 from solution.infrastructure.function_groups import InventoryFunctions, RunFunctions
-from solution.infrastructure.functions import LONG, QUICK, STREAMING
+from solution.infrastructure.functions import BRIEF, STREAMING
 from solution.infrastructure.inventory_job import InventoryJob
 from solution.infrastructure.permissions import listing, table
-from solution.infrastructure.states.maps import distributed
+from solution.infrastructure.settings import Parameters
 from solution.infrastructure.states.retries import State, retrier
-from solution.infrastructure.states.tasks import DAY, await_job, call, catch, chain, integration, invoke
+from solution.infrastructure.states.tasks import call, catch, chain, integration, invoke
 from solution.infrastructure.storage import InventoryBucket, Tables
+from solution.infrastructure.workflows.inventory_download import counters, download
 from solution.infrastructure.workflows.machine import Machine, MachineDefaults, invoke_grant
-
-CONCURRENT_RANGES = 10
 
 
 class InventoryRetrieval(Construct):
@@ -32,17 +31,18 @@ class InventoryRetrieval(Construct):
         job: InventoryJob,
         tables: Tables,
         inventory: InventoryBucket,
+        parameters: Parameters,
     ) -> None:
         super().__init__(scope, construct_id)
         self._functions = functions
         bucket = inventory.bucket
         states = chain(
             {
-                **self._reuse(bucket.bucket_name),
-                **self._provided(),
-                **self._request(tables.facilitator.table_name),
-                **self._copy(),
+                "Prepare": counters(parameters),
+                **_reuse(bucket.bucket_name),
                 **self._names(),
+                **self._provided(),
+                **download(functions, tables.facilitator.table_name, then="SortInventory"),
                 **_sort(job, bucket.bucket_name),
                 **_statistics(runs),
             }
@@ -71,135 +71,8 @@ class InventoryRetrieval(Construct):
             has_distributed_map=True,
         )
 
-    def _reuse(self, bucket: str) -> dict[str, State]:
-        """A resume takes up the sorted inventory of the launch; sorting again could give other names."""
-        return {
-            "Resume?": {
-                "Type": "Choice",
-                "Choices": [{"Variable": "$.migration_type", "StringEquals": "RESUME", "Next": "LookForInventory"}],
-                "Default": "Provided?",
-            },
-            "LookForInventory": call(
-                "s3:listObjectsV2",
-                {
-                    "Bucket": bucket,
-                    "Prefix.$": f"States.Format('{{}}/{keys.SORTED_INVENTORY}/partitions.csv', $.workflow_run)",
-                    "MaxKeys": 1,
-                },
-                into="sorted",
-            ),
-            "Sorted?": {
-                "Type": "Choice",
-                "Choices": [{"Variable": "$.sorted.Contents[0].Key", "IsPresent": True, "Next": "InventoryReused"}],
-                "Default": "Provided?",
-            },
-            "InventoryReused": {"Type": "Succeed"},
-        }
-
-    def _provided(self) -> dict[str, State]:
-        return {
-            "Provided?": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.provided_inventory", "StringEquals": "YES", "Next": "CheckProvidedInventory"},
-                    {"Variable": "$.provided_inventory", "BooleanEquals": True, "Next": "CheckProvidedInventory"},
-                ],
-                "Default": "RequestInventoryJob",
-            },
-            "CheckProvidedInventory": {
-                **invoke(
-                    self._functions.provided_check.function_arn,
-                    {"workflow_run.$": "$.workflow_run"},
-                    timeout=LONG.timeout,
-                ),
-                "Next": "NamesGiven?",
-            },
-        }
-
-    def _request(self, facilitator_table: str) -> dict[str, State]:
-        """Ask Glacier and wait for its notification; after a day without one, look, and wait again."""
-        return {
-            "RequestInventoryJob": invoke(
-                self._functions.job_request.function_arn,
-                {"workflow_run.$": "$.workflow_run", "vault_name.$": "$.vault_name"},
-                timeout=QUICK.timeout,
-                select=["job_id"],
-                into="inventory_job",
-            ),
-            "AwaitInventoryJob": {
-                **await_job(facilitator_table, "$.inventory_job.job_id", timeout=DAY, into="job_result"),
-                "Catch": catch("LookAtInventoryJob", into="overdue", errors=["States.Timeout"]),
-                "Next": "JobSucceeded?",
-            },
-            "LookAtInventoryJob": invoke(
-                self._functions.job_status.function_arn,
-                {"vault_name.$": "$.vault_name", "job_id.$": "$.inventory_job.job_id"},
-                timeout=QUICK.timeout,
-                select=["job_id", "succeeded", "message", "size", "in_progress"],
-                into="job_result",
-            ),
-            "StillRunning?": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.job_result.in_progress", "BooleanEquals": True, "Next": "AwaitInventoryJob"}
-                ],
-                "Default": "JobSucceeded?",
-            },
-            "JobSucceeded?": {
-                "Type": "Choice",
-                "Choices": [{"Variable": "$.job_result.succeeded", "BooleanEquals": True, "Next": "StartUpload"}],
-                "Default": "JobFailed",
-            },
-            "JobFailed": {"Type": "Fail", "Error": "GlacierJobError", "CausePath": "$.job_result.message"},
-        }
-
-    def _copy(self) -> dict[str, State]:
-        """Ranges of the inventory become the parts of one multipart upload, each in an invocation of its own."""
-        functions = self._functions
-        per_range = {
-            "workflow_run.$": "$.workflow_run",
-            "vault_name.$": "$.vault_name",
-            "job_id.$": "$.inventory_job.job_id",
-            "upload_id.$": "$.upload.upload_id",
-            "key.$": "$.upload.key",
-            "size.$": "$.job_result.size",
-            "range_bytes.$": "$.upload.range_bytes",
-            "part.$": "$$.Map.Item.Value",
-        }
-        transfer = invoke(functions.chunk_transfer.function_arn, {}, timeout=STREAMING.timeout)
-        transfer["Parameters"] = {"FunctionName": functions.chunk_transfer.function_arn, "Payload.$": "$"}
-        return {
-            "StartUpload": invoke(
-                functions.upload_start.function_arn,
-                {
-                    "workflow_run.$": "$.workflow_run",
-                    "job_id.$": "$.inventory_job.job_id",
-                    "size.$": "$.job_result.size",
-                },
-                timeout=QUICK.timeout,
-                select=["upload_id", "key", "range_bytes", "parts"],
-                into="upload",
-            ),
-            "CopyRanges": distributed(
-                {"CopyRange": transfer},
-                items_path="$.upload.parts",
-                select=per_range,
-                concurrency=CONCURRENT_RANGES,
-            ),
-            "CompleteUpload": invoke(
-                functions.upload_complete.function_arn,
-                {
-                    "workflow_run.$": "$.workflow_run",
-                    "key.$": "$.upload.key",
-                    "upload_id.$": "$.upload.upload_id",
-                    "size.$": "$.job_result.size",
-                    "parts.$": "States.ArrayLength($.upload.parts)",
-                },
-                timeout=LONG.timeout,
-            ),
-        }
-
     def _names(self) -> dict[str, State]:
+        """The user's names come first: the URL may be good for an hour, and the inventory takes several."""
         url = "$.name_override_presigned_url"
         return {
             "NamesGiven?": {
@@ -214,7 +87,7 @@ class InventoryRetrieval(Construct):
                         "Next": "FetchNames",
                     }
                 ],
-                "Default": "SortInventory",
+                "Default": "Provided?",
             },
             "FetchNames": invoke(
                 self._functions.naming_override_fetch.function_arn,
@@ -222,6 +95,63 @@ class InventoryRetrieval(Construct):
                 timeout=STREAMING.timeout,
             ),
         }
+
+    def _provided(self) -> dict[str, State]:
+        return {
+            "Provided?": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.provided_inventory", "StringEquals": "YES", "Next": "BeginCheck"},
+                    {"Variable": "$.provided_inventory", "BooleanEquals": True, "Next": "BeginCheck"},
+                ],
+                "Default": "Received?",
+            },
+            "BeginCheck": {"Type": "Pass", "Result": {"next": None}, "ResultPath": "$.check"},
+            "CheckProvidedInventory": invoke(
+                self._functions.provided_check.function_arn,
+                {"workflow_run.$": "$.workflow_run", "start.$": "$.check.next"},
+                timeout=STREAMING.timeout,
+                select=["rows", "next"],
+                into="check",
+            ),
+            "AllChecked?": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.check.next", "IsNull": True, "Next": "SortInventory"}],
+                "Default": "CheckProvidedInventory",
+            },
+            "Received?": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.received.Contents[0].Key", "IsPresent": True, "Next": "SortInventory"}],
+                "Default": "CountJob",
+            },
+        }
+
+
+def _reuse(bucket: str) -> dict[str, State]:
+    """A resume takes up what the launch has: names once given stay, and an inventory once received is not old yet."""
+
+    def look_for(key: str, into: str) -> State:
+        return call(
+            "s3:listObjectsV2",
+            {"Bucket": bucket, "Prefix.$": f"States.Format('{{}}/{key}', $.workflow_run)", "MaxKeys": 1},
+            into=into,
+        )
+
+    return {
+        "Resume?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.migration_type", "StringEquals": "RESUME", "Next": "LookForSorted"}],
+            "Default": "NamesGiven?",
+        },
+        "LookForSorted": look_for(f"{keys.SORTED_INVENTORY}/partitions.csv", "sorted"),
+        "Sorted?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.sorted.Contents[0].Key", "IsPresent": True, "Next": "InventoryReused"}],
+            "Default": "LookForReceived",
+        },
+        "InventoryReused": {"Type": "Succeed"},
+        "LookForReceived": look_for(f"{keys.ORIGINAL_INVENTORY}/inventory.csv", "received"),
+    }
 
 
 def _sort(job: InventoryJob, bucket: str) -> dict[str, State]:
@@ -243,19 +173,18 @@ def _sort(job: InventoryJob, bucket: str) -> dict[str, State]:
 
 
 def _statistics(runs: RunFunctions) -> dict[str, State]:
+    function = runs.send_anonymized_stats.function_arn
+    payload = {
+        "workflow_run.$": "$.workflow_run",
+        "tier.$": "$.tier",
+        "s3_storage_class.$": "$.s3_storage_class",
+        "started_at.$": "$$.Execution.StartTime",
+    }
     return {
         "SendAnonymizedStats": {
-            **invoke(
-                runs.send_anonymized_stats.function_arn,
-                {
-                    "workflow_run.$": "$.workflow_run",
-                    "tier.$": "$.tier",
-                    "s3_storage_class.$": "$.s3_storage_class",
-                    "started_at.$": "$$.Execution.StartTime",
-                },
-                timeout=QUICK.timeout,
-            ),
-            # statistics never hurt a run
+            **invoke(function, payload, timeout=BRIEF.timeout),
+            # statistics never hurt a run, and are not worth a second try
+            "Retry": [],
             "Catch": catch("InventoryReady", into="statistics_failure"),
             "Next": "InventoryReady",
         },

@@ -60,6 +60,7 @@ class Workflows(Construct):
             job=job,
             tables=tables,
             inventory=inventory,
+            parameters=parameters,
         ).machine
         initiate = InitiateRetrieval(
             self,

@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from solution.application.adapters import clients
+from solution.application.use_cases import check_provided_inventory
 from solution.application.wiring import orchestration, process
 from solution.contract import entry_points as e
 from tests.unit.application.orchestration.builders import HEADER, archive_id, inventory_row
@@ -193,15 +194,29 @@ def test_an_inventory_is_uploaded_in_parts(call: Call, s3: S3Client) -> None:
     key, upload_id = upload["key"], upload["upload_id"]
     for part, length in ((1, 8 * MIB), (2, MIB)):
         s3.upload_part(Bucket="inventory", Key=key, UploadId=upload_id, PartNumber=part, Body=b"x" * length)
-    event = RUN | {"key": key, "upload_id": upload_id, "size": size, "parts": 2}
+    event = RUN | {"job_id": "job-1", "key": key, "upload_id": upload_id, "size": size, "range_bytes": 8 * MIB}
     for _ in range(2):
-        assert call(e.INVENTORY_UPLOAD_COMPLETE, event) == {"key": key, "size": size}
+        assert call(e.INVENTORY_UPLOAD_COMPLETE, event) == {"missing": []}
 
 
 def test_a_provided_inventory_is_checked(call: Call, s3: S3Client) -> None:
     body = f"{HEADER}\n{inventory_row()}\n".encode()
     s3.put_object(Bucket="inventory", Key="run-1/original_inventory/mine.csv", Body=body)
-    assert call(e.PROVIDED_INVENTORY_CHECK, RUN) == {"files": 1, "bytes": len(body), "rows": 1}
+    found = call(e.PROVIDED_INVENTORY_CHECK, RUN | {"start": None})
+    assert found == {"files": 1, "bytes": len(body), "rows": 1, "next": None}
+
+
+def test_the_check_of_a_provided_inventory_hands_over_where_it_stopped(
+    call: Call, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Context, "get_remaining_time_in_millis", lambda _: 0)
+    monkeypatch.setattr(check_provided_inventory, "ROWS_BETWEEN_LOOKS", 2)
+    body = "\n".join([HEADER, *(inventory_row(number) for number in range(5))]).encode()
+    s3.put_object(Bucket="inventory", Key="run-1/original_inventory/mine.csv", Body=body)
+    found = [call(e.PROVIDED_INVENTORY_CHECK, RUN | {"start": None})]
+    while found[-1]["next"] is not None:
+        found.append(call(e.PROVIDED_INVENTORY_CHECK, RUN | {"start": found[-1]["next"]}))
+    assert [step["rows"] for step in found] == [2, 4, 5]
 
 
 def test_uploads_left_behind_are_aborted(call: Call, s3: S3Client) -> None:
