@@ -48,10 +48,34 @@ def test_the_job_runs_on_glue_5_encrypted_watched_and_without_retries_of_its_own
     assert properties["ExecutionProperty"]["MaxConcurrentRuns"] >= 5, "as many as runs may be under way"
     (security,) = solution.all("AWS::Glue::SecurityConfiguration")
     assert properties["SecurityConfiguration"] == {"Ref": security.logical_id}
-    assert properties["DefaultArguments"]["--enable-metrics"] == "true"
+    for switch in ("--enable-metrics", "--enable-observability-metrics", "--enable-job-insights"):
+        assert properties["DefaultArguments"][switch] == "true"
     assert properties["DefaultArguments"]["--extra-py-files"]
     assert properties["WorkerType"] == {"Ref": "GlueWorkerType"}
     assert properties["NumberOfWorkers"] == {"Ref": "GlueNumberOfWorkers"}
+
+
+def test_the_jobs_logs_are_kept_for_some_months_encrypted_where_it_may_write(solution: Synthesised) -> None:
+    (security,) = solution.all("AWS::Glue::SecurityConfiguration")
+    role = job(solution)["Role"]["Fn::GetAtt"][0]
+    folder = f"/aws-glue/jobs/{solution.text(security.properties['Name'])}-role/<{role}>"
+    groups = {
+        solution.text(group.properties.get("LogGroupName")): group for group in solution.all("AWS::Logs::LogGroup")
+    }
+    encryption = security.properties["EncryptionConfiguration"]["CloudWatchEncryption"]
+    for kind in ("error", "output"):
+        group = groups[f"{folder}/{kind}"]
+        assert group.properties["RetentionInDays"] == 90
+        assert group.properties["KmsKeyId"] == encryption["KmsKeyArn"]
+    (allowed,) = solution.may(role, "logs:PutLogEvents")
+    assert allowed.endswith(":log-group:/aws-glue/*:*")
+
+
+def test_the_dashboard_shows_the_job(solution: Synthesised) -> None:
+    (dashboard,) = solution.all("AWS::CloudWatch::Dashboard")
+    body = solution.text(dashboard.properties["DashboardBody"])
+    assert solution.text(job(solution)["Name"]) == "InventoryJob-{suffix}"
+    assert body.count('{Glue,JobName,JobRunId,Type} JobName=\\"InventoryJob-{suffix}\\"') == 4
 
 
 def test_a_run_of_the_job_gets_exactly_the_arguments_of_the_contract(solution: Synthesised) -> None:

@@ -67,6 +67,23 @@ def test_every_parameter_is_described_and_in_one_group(solution: Synthesised) ->
     assert sorted(interface["ParameterLabels"]) == sorted(ours)
 
 
+def test_statistics_that_are_turned_on_need_an_endpoint(solution: Synthesised) -> None:
+    rule = solution.template["Rules"]["StatisticsNeedAnEndpoint"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SendAnonymizedStats"}, "true"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AnonymizedStatsEndpoint"}, ""]}]}
+    assert parameters(solution)["SendAnonymizedStats"]["AllowedValues"] == ["true", "false"]
+
+
+def test_worker_types_are_those_of_spark_jobs(solution: Synthesised) -> None:
+    assert parameters(solution)["GlueWorkerType"]["AllowedValues"] == ["G.1X", "G.2X", "G.4X", "G.8X"]
+
+
+def test_a_job_has_two_workers_or_more_and_not_more_than_an_account_may_have(solution: Synthesised) -> None:
+    count = parameters(solution)["GlueNumberOfWorkers"]
+    assert (count["Type"], count["MinValue"], count["MaxValue"]) == ("Number", 2, 299)
+
+
 @pytest.mark.parametrize(("parameter", "condition"), SWITCHES.items())
 def test_a_switch_is_true_or_false_and_sets_a_condition(solution: Synthesised, parameter: str, condition: str) -> None:
     assert parameters(solution)[parameter]["AllowedValues"] == ["true", "false"]

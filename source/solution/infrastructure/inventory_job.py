@@ -9,19 +9,21 @@ import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from solution.contract import object_keys as keys
 from solution.contract.settings import GlueJobArguments
 from solution.infrastructure import permissions
+from solution.infrastructure.functions import LOG_RETENTION
 from solution.infrastructure.permissions import Grant, area, listing, table
 from solution.infrastructure.settings import Parameters, instance_suffix
 from solution.infrastructure.storage import InventoryBucket, Tables
 
 
 class InventoryJob(Construct):
-    """``name`` of the job. It is run by the inventory state machine, which also retries it."""
+    """``name`` of the job, ``log_group_names`` where it writes. The inventory state machine runs it, and retries it."""
 
     TIMEOUT_MINUTES: ClassVar = 480
     MAX_CONCURRENT_RUNS: ClassVar = 10
@@ -44,10 +46,11 @@ class InventoryJob(Construct):
         script_asset = assets.Asset(self, "Script", path=str(script))
         library_asset = assets.Asset(self, "Libraries", path=str(libraries))
         logs_key = self._logs_key()
+        security_name = f"InventoryJobSecurity-{instance_suffix(self)}"
         security = glue.CfnSecurityConfiguration(
             self,
             "Security",
-            name=f"InventoryJobSecurity-{instance_suffix(self)}",
+            name=security_name,
             encryption_configuration=glue.CfnSecurityConfiguration.EncryptionConfigurationProperty(
                 s3_encryptions=[glue.CfnSecurityConfiguration.S3EncryptionProperty(s3_encryption_mode="SSE-S3")],
                 cloud_watch_encryption=glue.CfnSecurityConfiguration.CloudWatchEncryptionProperty(
@@ -59,6 +62,7 @@ class InventoryJob(Construct):
             ),
         )
         role = self._role(script_asset, library_asset, logs_key, inventory)
+        self.log_group_names = self._log_groups(security_name, role, logs_key)
         glue.CfnJob(
             self,
             "InventoryJob",
@@ -74,9 +78,9 @@ class InventoryJob(Construct):
             default_arguments={
                 "--extra-py-files": library_asset.s3_object_url,
                 "--job-language": "python",
+                # Glue 5 writes its log while the job runs, without being asked
                 "--enable-metrics": "true",
                 "--enable-observability-metrics": "true",
-                "--enable-continuous-cloudwatch-log": "true",
                 "--enable-job-insights": "true",
                 "--TempDir": f"s3://{inventory.bucket.bucket_name}/temporary/",
             },
@@ -85,6 +89,25 @@ class InventoryJob(Construct):
             timeout=self.TIMEOUT_MINUTES,
             security_configuration=security.ref,
         )
+
+    def _log_groups(self, security_name: str, role: iam.Role, key: kms.Key) -> list[str]:
+        """Glue would make them when it first writes, and keep them for ever.
+
+        Their names are Glue's for encrypted logs ("Logging for AWS Glue jobs"): ``error`` has what Spark and the job's
+        logger say, ``output`` what the script prints and how it ended.
+        """
+        groups = [
+            logs.LogGroup(
+                self,
+                f"{kind.capitalize()}Log",
+                log_group_name=f"/aws-glue/jobs/{security_name}-role/{role.role_name}/{kind}",
+                encryption_key=key,
+                retention=LOG_RETENTION,
+                removal_policy=cdk.RemovalPolicy.DESTROY,
+            )
+            for kind in ("error", "output")
+        ]
+        return [group.log_group_name for group in groups]
 
     def _logs_key(self) -> kms.Key:
         key = kms.Key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,8 +15,16 @@ from constructs import Construct
 
 from solution.contract import metrics
 from solution.domain.status import Metric
+from solution.infrastructure.inventory_job import InventoryJob
 from solution.infrastructure.settings import instance_suffix
 from solution.infrastructure.workflows.machine import Machine
+
+JOB_TASKS = {
+    "glue.driver.aggregate.numCompletedTasks": "completed",
+    "glue.driver.aggregate.numFailedTasks": "failed",
+}
+JOB_MEMORY = {"glue.driver.jvm.heap.usage": "driver", "glue.ALL.jvm.heap.usage": "all executors"}
+"""Shares of the heap in use ("Monitoring AWS Glue using Amazon CloudWatch metrics")."""
 
 SHOWN = (Metric.TOTAL, Metric.REQUESTED, Metric.STAGED, Metric.DOWNLOADED, Metric.FAILED)
 
@@ -32,6 +40,7 @@ class Dashboard(Construct):
         work_queues: Sequence[sqs.Queue],
         watched_queues: Sequence[sqs.Queue],
         functions: Sequence[lambda_.Function],
+        job: InventoryJob,
     ) -> None:
         super().__init__(scope, construct_id)
         self.name = f"GlacierTransfer-{instance_suffix(self)}"
@@ -48,6 +57,10 @@ class Dashboard(Construct):
         dashboard.add_widgets(
             _function_graph("Errors of functions", [function.metric_errors() for function in functions]),
             _function_graph("Throttles of functions", [function.metric_throttles() for function in functions]),
+        )
+        dashboard.add_widgets(
+            _job_graph("Tasks of the inventory job", job.name, JOB_TASKS),
+            _job_graph("Memory of the inventory job", job.name, JOB_MEMORY),
         )
 
 
@@ -76,6 +89,23 @@ def _queue_graph(title: str, queues: Sequence[sqs.Queue]) -> cloudwatch.GraphWid
 
 def _function_graph(title: str, shown: Sequence[cloudwatch.Metric]) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(title=title, width=12, left=list(shown))
+
+
+def _job_graph(title: str, job: str, names: Mapping[str, str]) -> cloudwatch.GraphWidget:
+    """Every run of the job is a dimension of its own, found by search."""
+    return cloudwatch.GraphWidget(
+        title=title,
+        width=12,
+        left=[
+            cloudwatch.MathExpression(
+                expression=f'SEARCH(\'{{Glue,JobName,JobRunId,Type}} JobName="{job}" MetricName="{name}"\', '
+                "'Maximum', 60)",
+                label=label,
+                using_metrics={},
+            )
+            for name, label in names.items()
+        ],
+    )
 
 
 class Alarms(Construct):
@@ -138,6 +168,7 @@ class SavedQueries(Construct):
         *,
         functions: Sequence[lambda_.Function],
         machines: Sequence[Machine],
+        job: InventoryJob,
     ) -> None:
         super().__init__(scope, construct_id)
         function_logs = [function.log_group.log_group_name for function in functions]
@@ -158,6 +189,13 @@ class SavedQueries(Construct):
             [machine.log_group_name for machine in machines],
             "fields @timestamp, execution_arn, type, details.error, details.cause | filter type like /Failed|TimedOut/ "
             "| sort @timestamp desc | limit 200",
+        )
+
+        self._query(
+            "LogOfTheInventoryJob",
+            job.log_group_names,
+            "fields @timestamp, @logStream, @message | filter @message like /ERROR|Error|Exception|WARN/ "
+            "| sort @timestamp desc | limit 500",
         )
 
     def _query(self, name: str, log_groups: Sequence[str], query: str) -> None:

@@ -112,6 +112,7 @@ class Parameters:
         self.anonymized_stats_endpoint = self._text(
             "AnonymizedStatsEndpoint", "", "Where anonymized statistics are sent", pattern=r"^$|^https?://\S+$"
         )
+        self._require_endpoint()
         self._group = "Testing"
         self.glacier_endpoint_url = self._text(
             "GlacierEndpointUrl",
@@ -179,6 +180,19 @@ class Parameters:
         )
         self.file_archives = self._number(
             "FileArchives", 10_000, "A file of the sorted inventory holds at most so many archives", minimum=1
+        )
+
+    def _require_endpoint(self) -> None:
+        cdk.CfnRule(
+            self._stack,
+            "StatisticsNeedAnEndpoint",
+            rule_condition=cdk.Fn.condition_equals(self.send_anonymized_stats, "true"),
+            assertions=[
+                cdk.CfnRuleAssertion(
+                    assert_=cdk.Fn.condition_not(cdk.Fn.condition_equals(self.anonymized_stats_endpoint, "")),
+                    assert_description="SendAnonymizedStats is true, but AnonymizedStatsEndpoint names no URL",
+                )
+            ],
         )
 
     def _partition_bytes(self) -> str:

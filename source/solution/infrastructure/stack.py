@@ -115,6 +115,7 @@ class SolutionStack(cdk.Stack):
             work_queues=self.queues.work,
             watched_queues=self.queues.watched,
             functions=self.functions.all,
+            job=self.job,
         )
         Alarms(
             self,
@@ -123,7 +124,7 @@ class SolutionStack(cdk.Stack):
             machines=self.workflows.unattended,
             topic=self.topics.run_notifications,
         )
-        SavedQueries(self, "SavedQueries", functions=self.functions.all, machines=self.workflows.all)
+        SavedQueries(self, "SavedQueries", functions=self.functions.all, machines=self.workflows.all, job=self.job)
 
     def _publish(self) -> None:
         outputs = {

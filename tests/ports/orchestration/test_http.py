@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from solution import USER_AGENT_EXTRA
+from solution.application.adapters import notices
 from solution.application.adapters.notices import HttpSource, HttpStats
 from solution.domain.errors import InvalidInput, NotPossible, TransientError
 
@@ -19,8 +21,12 @@ SECRET = "X-Amz-Signature=secret"
 BODY = bytes(range(256)) * 20_000
 
 
+over = threading.Event()
+"""Set when nobody listens any more."""
+
+
 class _Handler(BaseHTTPRequestHandler):
-    posted: ClassVar[list[bytes]] = []
+    posted: ClassVar[list[tuple[str, dict[str, str], bytes]]] = []
 
     def do_GET(self) -> None:
         status = {"/names.csv": 200, "/cut": 200, "/moved": 302}.get(self.path.split("?")[0], 403)
@@ -33,10 +39,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: len(body) // 2] if self.path.startswith("/cut") else body)
 
     def do_POST(self) -> None:
-        self.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200 if self.path == "/stats" else 500)
-        self.send_header("Content-Length", "0")
+        self.posted.append((self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+        if self.path == "/silent":
+            over.wait()
+        self.send_response({"/stats": 200, "/moved": 307, "/endless": 200}.get(self.path, 500))
+        if self.path == "/moved":
+            self.send_header("Location", "/stats")
+        self.send_header("Content-Length", "1000" if self.path == "/endless" else "0")
         self.end_headers()
+        if self.path == "/endless":
+            over.wait()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Say nothing."""
@@ -44,10 +56,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def base() -> Iterator[str]:
+    over.clear()
+    _Handler.posted.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
+        over.set()
         server.shutdown()
         thread.join()
 
@@ -87,12 +102,40 @@ def test_other_schemes_are_refused(url: str) -> None:
         _read(url)
 
 
-def test_statistics_are_posted_as_json(base: str) -> None:
-    _Handler.posted.clear()
+def test_statistics_are_posted_as_json_and_nothing_is_said_beside_them(base: str) -> None:
     HttpStats().send(f"{base}/stats", {"archives": 3})
-    assert [json.loads(body) for body in _Handler.posted] == [{"archives": 3}]
+    [(path, headers, body)] = _Handler.posted
+    assert (path, json.loads(body)) == ("/stats", {"archives": 3})
+    assert headers == {
+        "Host": base.removeprefix("http://"),
+        "Accept-Encoding": "identity",
+        "Content-Length": str(len(body)),
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT_EXTRA,
+    }
 
 
-def test_an_endpoint_that_refuses_is_an_error(base: str) -> None:
-    with pytest.raises(TransientError, match="status 500"):
-        HttpStats().send(f"{base}/elsewhere", {})
+@pytest.mark.parametrize(("path", "status"), [("/elsewhere", 500), ("/moved", 307)])
+def test_an_endpoint_that_refuses_or_points_elsewhere_is_an_error_and_asked_once(
+    base: str, path: str, status: int
+) -> None:
+    with pytest.raises(TransientError, match=f"status {status}"):
+        HttpStats().send(base + path, {})
+    assert [sent for sent, _, _ in _Handler.posted] == [path]
+
+
+def test_an_endpoint_that_says_nothing_is_not_waited_for(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "STATS_TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(TransientError, match="cannot be reached"):
+        HttpStats().send(f"{base}/silent", {})
+    assert len(_Handler.posted) == 1
+
+
+def test_an_answer_that_does_not_end_is_not_read(base: str) -> None:
+    HttpStats().send(f"{base}/endless", {})
+    assert len(_Handler.posted) == 1
+
+
+def test_an_endpoint_where_nobody_listens_is_an_error() -> None:
+    with pytest.raises(TransientError, match="cannot be reached"):
+        HttpStats().send("http://127.0.0.1:9/stats", {})

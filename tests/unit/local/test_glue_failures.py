@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from solution.local.services.glue_spark import last_exception
+from solution.local.services.glue_spark import last_exception, log_folder
 
 TRACE = """24/01/01 12:00:00 WARN NativeCodeLoader: Unable to load native-hadoop library
 Traceback (most recent call last):
@@ -37,3 +37,9 @@ FIRST = "solution.domain.errors.InvalidInput: there is no inventory"
 )
 def test_the_last_traceback_names_the_reason(errors: str, reason: str) -> None:
     assert last_exception(errors) == reason
+
+
+def test_logs_lie_where_glue_puts_them() -> None:
+    job = {"Role": "arn:aws:iam::111122223333:role/the-role"}
+    assert log_folder(job) == "/aws-glue/jobs"
+    assert log_folder({**job, "SecurityConfiguration": "safe"}) == "/aws-glue/jobs/safe-role/the-role"

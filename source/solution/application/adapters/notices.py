@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 PIECE: Final = 1024**2
+STATS_TIMEOUT_SECONDS: Final = 5
 SCHEMES: Final = frozenset({"http", "https"})
 _OK: Final = range(200, 300)
 
@@ -47,15 +48,22 @@ class SnsNotices:
 class HttpStats:
     """`solution.application.ports.notices.StatsEndpoint`; waits seconds, not minutes."""
 
-    pool: urllib3.PoolManager = field(default_factory=lambda: _pool(read_timeout=5))
+    pool: urllib3.PoolManager = field(default_factory=lambda: _pool(read_timeout=STATS_TIMEOUT_SECONDS))
 
     def send(self, endpoint: str, statistics: Mapping[str, object]) -> None:
-        """One POST of JSON."""
-        body = json.dumps(dict(statistics)).encode()
+        """One POST of JSON, to that endpoint and to none that it names; of the answer the status alone is read."""
         try:
-            answer = self.pool.request("POST", endpoint, body=body, headers={"Content-Type": "application/json"})
+            answer = self.pool.request(
+                "POST",
+                endpoint,
+                body=json.dumps(dict(statistics)).encode(),
+                headers={"Content-Type": "application/json", "User-Agent": USER_AGENT_EXTRA},
+                retries=False,
+                preload_content=False,
+            )
         except HTTPError as error:
             raise TransientError(f"{endpoint} cannot be reached: {error}") from error
+        answer.close()
         if answer.status not in _OK:
             raise TransientError(f"{endpoint} answered with status {answer.status}")
 
@@ -72,7 +80,10 @@ class HttpSource:
         parsed = _parse(url)
         host = parsed.host or ""
         try:
-            answer = self.pool.request("GET", url, preload_content=False, decode_content=False)
+            # urllib3 1 does not notice by itself that a body is shorter than announced; names would be missing
+            answer = self.pool.request(
+                "GET", url, preload_content=False, decode_content=False, enforce_content_length=True
+            )
         except HTTPError as error:
             message = f"NamingOverrideFile: host {host} cannot be reached ({type(error).__name__}): check the URL"
             raise NotPossible(message) from None

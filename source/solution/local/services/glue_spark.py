@@ -162,7 +162,7 @@ class GlueSpark:
         for kind, text in (("output", done.output), ("error", done.errors)):
             (work / f"{kind}.log").write_text(text, encoding="utf-8")
             try:
-                self._put_log(f"/aws-glue/jobs/{kind}", run["Id"], text, self._role(job))
+                self._put_log(f"{log_folder(job)}/{kind}", run["Id"], text, self._role(job))
             except (ClientError, BotoCoreError) as error:
                 with (work / "logs-refused.txt").open("a", encoding="utf-8") as file:
                     file.write(f"{job_name}: {error}\n")
@@ -181,6 +181,13 @@ class GlueSpark:
         events = [{"timestamp": now, "message": line} for line in text.splitlines() if line.strip()]
         for at in range(0, len(events), _LOG_BATCH):
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events[at : at + _LOG_BATCH])
+
+
+def log_folder(job: Job) -> str:
+    """What the names of the job's log groups begin with, as Glue chooses it."""
+    security = job.get("SecurityConfiguration")
+    role = str(job.get("Role", "")).rpartition("/")[2]
+    return f"/aws-glue/jobs/{security}-role/{role}" if security else "/aws-glue/jobs"
 
 
 def _submit_arguments(scratch: Path) -> str:
