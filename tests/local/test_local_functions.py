@@ -38,6 +38,23 @@ def test_an_exception_keeps_its_name_and_stack_and_is_caught_by_name(aws: LocalA
     assert outcome["output"] == "caught by name"
 
 
+def test_a_process_that_was_killed_is_told_as_lambda_tells_it_and_the_next_call_finds_a_new_one(aws: LocalAws) -> None:
+    function = aws.function(
+        """
+        import os, signal
+        def handler(event, context):
+            if event == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return "alive"
+        """
+    )
+    assert aws.invoke(function, "live") == "alive"
+    error = aws.invoke(function, "die")
+    assert error["errorType"] == "Runtime.ExitError"
+    assert error["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert aws.invoke(function, "live") == "alive"
+
+
 def test_a_function_finds_boto3_and_nothing_else_of_this_machine(aws: LocalAws) -> None:
     function = aws.function(
         """
@@ -107,6 +124,30 @@ def test_many_messages_at_once_are_all_handled_and_none_ends_in_the_dead_letter_
     until(lambda: dynamodb.scan(TableName=table, Select="COUNT")["Count"] == 200, timeout=60)
     counts = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
     assert counts["ApproximateNumberOfMessages"] == "0"
+
+
+def test_a_message_whose_function_was_killed_comes_again_and_time_is_compressed(aws: LocalAws) -> None:
+    sqs, results = aws.client("sqs"), table_with_stream(aws, stream=False)
+    url = sqs.create_queue(QueueName=unique("queue"), Attributes={"VisibilityTimeout": "5400"})["QueueUrl"]
+    source = arn_of(aws, url)
+    function = aws.function(
+        f"""
+        import boto3, os, signal
+        def handler(event, context):
+            [record] = event["Records"]
+            deliveries = record["attributes"]["ApproximateReceiveCount"]
+            if deliveries == "1":
+                os.kill(os.getpid(), signal.SIGKILL)
+            key = record["body"] + " came " + deliveries + " times"
+            boto3.client("dynamodb").put_item(TableName="{results}", Item={{"pk": {{"S": key}}}})
+        """,
+        allow("dynamodb:PutItem", f"arn:aws:dynamodb:us-east-1:000000000000:table/{results}"),
+        allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], source),
+    )
+    aws.client("lambda").create_event_source_mapping(EventSourceArn=source, FunctionName=function, BatchSize=1)
+    sqs.send_message(QueueUrl=url, MessageBody="it")
+    until(lambda: written(aws, results))
+    assert written(aws, results) == {"it came 2 times"}
 
 
 def queue(aws: LocalAws) -> str:

@@ -15,8 +15,9 @@ import pytest
 from botocore.config import Config
 
 from solution.local import Instance, LocalAwsError, State, up
-from tests.local.support import LocalAws, free_port, unique
+from tests.local.support import LocalAws, free_port, unique, until, zipped
 from tests.local.test_local_deploy import assembly
+from tests.local.test_local_functions import WRITER, fed_by_stream, put, table_with_stream, written
 
 HOLD = """
 import fcntl, sys
@@ -64,6 +65,38 @@ def test_what_was_stored_is_there_after_a_stop_and_a_start(tmp_path: Path) -> No
         assert client(instance, "ssm").get_document(Name=bucket)["Content"] == content
     finally:
         instance.stop()
+
+
+def test_changes_of_a_table_before_and_after_a_stop_reach_the_function_each_once(tmp_path: Path) -> None:
+    instance = Instance(tmp_path / "state")
+    aws = running(instance)
+    try:
+        results = table_with_stream(aws, stream=False)
+        table = fed_by_stream(aws, WRITER.replace("FAIL", "raise ValueError(key)"), results)
+        put(aws, table, "first", "second")
+        until(lambda: written(aws, results) == {"first", "second"})
+        # no function sees this one, nor what comes behind it, before the stop
+        put(aws, table, "bad", "third")
+        instance.stop()
+        aws = running(instance)
+        put(aws, table, "fourth")
+        aws.client("dynamodb").delete_item(TableName=results, Key={"pk": {"S": "first"}})
+        [mapping] = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        aws.client("lambda").update_function_code(
+            FunctionName=mapping["FunctionArn"],
+            ZipFile=zipped({"index.py": WRITER.replace("RESULTS", results).replace("FAIL", "pass")}),
+        )
+        until(lambda: written(aws, results) == {"second", "bad", "third", "fourth"})
+    finally:
+        instance.stop()
+
+
+def running(instance: Instance) -> LocalAws:
+    """The instance, started on a free port."""
+    port = free_port()
+    status = instance.start(port=port, time_factor=3600)
+    assert status.endpoint is not None
+    return LocalAws(instance=instance, endpoint=status.endpoint, port=port, state_dir=instance.folders.root)
 
 
 def test_two_instances_do_not_disturb_each_other(aws: LocalAws, tmp_path: Path) -> None:

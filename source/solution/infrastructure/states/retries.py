@@ -33,6 +33,8 @@ LAMBDA_RETRIES: Final = [
             "Lambda.SdkClientException",
             "Lambda.TooManyRequestsException",
             "Lambda.Unknown",
+            # the process has ended before its answer: killed, or out of memory
+            "Runtime.ExitError",
             "Sandbox.Timedout",
         ],
         interval=2,

@@ -17,9 +17,11 @@ from solution.local.patches import (
     machine_logs,
     machine_roles,
     partiql_streams,
+    redelivery,
     schedules,
     sdk_tasks,
     stream_mappings,
+    stream_state,
     task_limits,
 )
 from solution.local.patches.seam import check_version
@@ -44,3 +46,5 @@ def apply(settings: GatewaySettings) -> None:
     schedules.apply(settings)
     partiql_streams.apply()
     stream_mappings.apply(settings)
+    stream_state.apply()
+    redelivery.apply(settings)

@@ -1,7 +1,8 @@
-"""Errors of functions keep the name and the stack of their exception.
+"""Errors of functions keep the name and the stack of their exception; a process that is gone is told as such.
 
 MiniStack reports every exception as ``Runtime.HandlerError``, so that ``Retry`` and ``Catch`` by name never match.
-AWS reports the name of the exception's class (*Lambda function errors in Python*).
+AWS reports the name of the exception's class (*Lambda function errors in Python*), and ``Runtime.ExitError`` when the
+process has ended before its answer, killed or out of memory.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import Any
 from solution.local.patches.seam import Seam
 
 _LOST = "Runtime.HandlerError"
+_GONE = "Runtime.ExitError"
+_DEATHS = ("Worker process died", "Worker process exited immediately", "Worker returned no response", "[Errno 32]")
+"""How MiniStack begins to tell that a process has ended before its answer."""
 
 
 def apply() -> None:
@@ -45,10 +49,16 @@ def apply() -> None:
             result: dict[str, Any] = original(func, event, request_id)
             body = result.get("body")
             name = last.answer.get("errorType")
-            if result.get("error") and isinstance(body, dict) and body.get("errorType") == _LOST and name:
+            if not result.get("error") or not isinstance(body, dict):
+                return result
+            if body.get("errorType") == _LOST and name:
                 body["errorType"] = name
                 body["requestId"] = request_id
                 body["stackTrace"] = last.answer.get("stackTrace", [])
+            elif str(body.get("errorMessage", "")).startswith(_DEATHS):
+                message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
+                body.update(errorType=_GONE, errorMessage=message)
+                result["log"] = f"{message}\n{_GONE}"
             return result
 
         return execute
