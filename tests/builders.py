@@ -78,7 +78,7 @@ def chunk_message(of: Archive | None = None, **changes: Any) -> ChunkMessage:
     return ChunkMessage(**{**facts, **changes})
 
 
-def batch(*archives: Archive) -> RetrievalBatch:
+def batch(*archives: Archive, attempt: int = 1) -> RetrievalBatch:
     """A batch to ask for."""
     return RetrievalBatch(
         workflow_run=RUN,
@@ -86,4 +86,5 @@ def batch(*archives: Archive) -> RetrievalBatch:
         tier=Tier.BULK,
         s3_storage_class=StorageClass.DEEP_ARCHIVE,
         archives=archives,
+        attempt=attempt,
     )

@@ -160,7 +160,13 @@ class Transfer:
         return ChunkPlan(size=size, chunk_size=-(-size // self.workload.chunks))
 
     def _ask(self, archives: Sequence[Archive]) -> None:
-        shared = {"workflow_run": RUN, "vault_name": VAULT, "tier": "Bulk", "s3_storage_class": "DEEP_ARCHIVE"}
+        shared = {
+            "workflow_run": RUN,
+            "vault_name": VAULT,
+            "tier": "Bulk",
+            "s3_storage_class": "DEEP_ARCHIVE",
+            "attempt": 1,
+        }
         for start in range(0, len(archives), BATCH_OF_ROWS):
             rows = [dump_sorted_row(archive) for archive in archives[start : start + BATCH_OF_ROWS]]
             answer = self.meter.invoke(initiate_archive_retrieval.handler, {"BatchInput": shared, "Items": rows})

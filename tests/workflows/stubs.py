@@ -22,6 +22,7 @@ CALLED_BY_MACHINES = (
     functions.RUN_REGISTRAR,
     functions.ARCHIVES_SCAN,
     functions.ARCHIVES_STATUS_STOP,
+    functions.COUNTERS_RECOUNT,
     functions.INVENTORY_JOB_REQUEST,
     functions.INVENTORY_JOB_STATUS,
     functions.INVENTORY_UPLOAD_START,
@@ -177,6 +178,7 @@ def error(name: str, message: str = "as the test wishes") -> Exception:
 PLAIN_ANSWERS: Mapping[EntryPoint, Any] = {
     functions.ARCHIVES_SCAN: {"next": None, "found": 0},
     functions.ARCHIVES_STATUS_STOP: {"stopped": 0},
+    functions.COUNTERS_RECOUNT: {"next": None},
     functions.INVENTORY_UPLOAD_COMPLETE: {"missing": []},
     functions.PROVIDED_INVENTORY_CHECK: {"files": 1, "bytes": 1, "rows": 1, "next": None},
     functions.NAMING_OVERRIDE_FETCH: {"key": "overrides.csv", "bytes": 1},

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from solution.contract.entry_points import ARCHIVES_SCAN, ARCHIVES_STATUS_STOP
+from solution.contract.entry_points import ARCHIVES_SCAN, ARCHIVES_STATUS_STOP, COUNTERS_RECOUNT
 from solution.contract.messages import WorkBatch
-from tests.local.support import until
 from tests.workflows.stubs import Answer, Stubs, error, in_turn
 from tests.workflows.world import VAULT, World
 
 MACHINE = "ArchivesStatusCleanup"
 
 
-def order(run: str) -> dict[str, str]:
+def order(run: str) -> dict[str, Any]:
     """The input as the orchestrator gives it."""
-    return {"workflow_run": run, "vault_name": VAULT, "execution_name": f"{run}-2"}
+    return {"workflow_run": run, "vault_name": VAULT, "attempt": 2, "execution_name": f"{run}-2"}
 
 
 def finds(world: World, *archive_ids: str) -> Answer:
@@ -39,7 +38,7 @@ def test_a_run_with_nothing_unfinished_is_left_as_it_is(world: World, stubs: Stu
         assert scan["purpose"] == "unfinished"
         assert scan["output_prefix"] == f"{run}/archives_status_cleanup/{run}-2/"
         assert scan["start"] is None
-    assert stubs.called() == [ARCHIVES_SCAN.name] * len(scans)
+    assert stubs.called() == [ARCHIVES_SCAN.name] * len(scans) + [COUNTERS_RECOUNT.name]
 
 
 def test_each_segment_is_read_on_until_its_end(world: World, stubs: Stubs, run: str) -> None:
@@ -64,56 +63,24 @@ def test_all_that_is_found_is_stopped_by_the_hundred(world: World, stubs: Stubs,
     batches = [WorkBatch.parse(event) for event in stubs.events(ARCHIVES_STATUS_STOP)]
     assert sorted(len(batch.archive_ids) for batch in batches) == [50, 100, 100]
     assert sorted(archive for batch in batches for archive in batch.archive_ids) == found
-    assert {(batch.workflow_run, batch.vault_name) for batch in batches} == {(run, VAULT)}
+    assert {(batch.workflow_run, batch.vault_name, batch.attempt) for batch in batches} == {(run, VAULT, 2)}
 
 
-def test_the_run_goes_on_when_the_counters_have_taken_in_every_stop(world: World, run: str) -> None:
-    world.count(run, total=3, requested=3, staged=2, downloaded=1, failed=1)
-    with world.changed(MACHINE, {"WaitForCounters": {"Seconds": 1}}):
-        arn = world.start(MACHINE, order(run))
-        world.reaches(arn, "WaitForCounters")
-        world.count(run, total=3, requested=1, staged=1, downloaded=1)
-        ended = world.outcome(arn)
-    assert ended.status == "SUCCEEDED"
-    assert ended.states[-2:] == ["Settled?", "Stopped"]
-    assert "NeverSettled" not in ended.states
-
-
-def test_the_counters_take_in_every_stop_through_the_stream_of_the_table(world: World, stubs: Stubs, run: str) -> None:
-    archives = {"a": "requested", "b": "failed", "c": "downloaded"}
-    world.count(run, total=3)
-    for archive, status in archives.items():
-        world.write_archive(run, archive, status)
-    until(lambda: world.counts(run)["failed"] == 1 and world.counts(run)["requested"] == 2)
-
-    def stop(event: dict[str, Any]) -> dict[str, int]:
-        for archive in WorkBatch.parse(event).archive_ids:
-            world.write_archive(run, archive, "stopped")
-        return {"stopped": len(event["Items"])}
-
+def test_the_counters_are_restated_when_everything_is_stopped(world: World, stubs: Stubs, run: str) -> None:
     stubs.answer(ARCHIVES_SCAN, finds(world, "a", "b"))
-    stubs.answer(ARCHIVES_STATUS_STOP, stop)
-    with world.changed(MACHINE, {"WaitForCounters": {"Seconds": 1}}):
-        assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
-    assert world.counts(run) == {
-        "total": 3,
-        "skipped": 0,
-        "rejected": 0,
-        "requested": 1,
-        "staged": 1,
-        "downloaded": 1,
-        "failed": 0,
-    }
+    further = [{"key": f"page {number}", "archives": number, "bytes": str(2**60 + number)} for number in (1, 2)]
+    stubs.answer(COUNTERS_RECOUNT, in_turn(*({"next": one} for one in (*further, None))))
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert stubs.events(COUNTERS_RECOUNT) == [
+        {"workflow_run": run, "attempt": 2, "start": start} for start in (None, *further)
+    ]
+    assert stubs.called()[-4:] == [ARCHIVES_STATUS_STOP.name, *[COUNTERS_RECOUNT.name] * 3]
 
 
-def test_counters_that_never_agree_end_the_attempt_with_advice(world: World, run: str) -> None:
-    world.count(run, total=3, requested=3)
-    nearly_over: dict[str, dict[str, Any]] = {"Settle": {"Result": {"round": 59}}, "WaitForCounters": {"Seconds": 1}}
-    with world.changed(MACHINE, nearly_over):
-        ended = world.execute(MACHINE, order(run))
-    assert (ended.status, ended.error) == ("FAILED", "CountersNotSettled")
-    assert "MetricsFailureQueue" in ended.cause
-    assert ended.states.count("WaitForCounters") == 1
+def test_counters_that_cannot_be_restated_end_the_attempt(world: World, stubs: Stubs, run: str) -> None:
+    stubs.answer(COUNTERS_RECOUNT, in_turn(error("AccessDeniedException", "the key of the table is disabled")))
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "AccessDeniedException")
 
 
 def test_a_throttled_stop_is_repeated(world: World, stubs: Stubs, run: str) -> None:

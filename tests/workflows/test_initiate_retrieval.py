@@ -13,14 +13,14 @@ from tests.workflows.stubs import Stubs, error, in_turn
 from tests.workflows.world import VAULT, World
 
 
-def order(run: str) -> dict[str, str]:
+def order(run: str) -> dict[str, str | int]:
     """The input as the orchestrator gives it."""
     return {
         "workflow_run": run,
         "vault_name": VAULT,
         "tier": Tier.BULK,
         "s3_storage_class": StorageClass.DEEP_ARCHIVE,
-        "execution_name": f"{run}-1",
+        "attempt": 3,
     }
 
 
@@ -80,6 +80,7 @@ def test_a_batch_holds_the_archives_as_they_are_and_what_the_run_fixes(world: Wo
         tier=Tier.BULK,
         s3_storage_class=StorageClass.DEEP_ARCHIVE,
         archives=(archive("a"),),
+        attempt=3,
     )
 
 

@@ -10,6 +10,7 @@ from solution.contract.entry_points import (
     ABORT_UPLOADS,
     ARCHIVES_SCAN,
     COMPLETION_NOTICE,
+    COUNTERS_RECOUNT,
     INITIATE_ARCHIVE_RETRIEVAL,
     PROVIDED_INVENTORY_CHECK,
     RUN_REGISTRAR,
@@ -178,6 +179,7 @@ def test_a_resume_first_stops_what_the_last_attempt_left(world: World, stubs: St
     purposes = [event["purpose"] for event in stubs.events(ARCHIVES_SCAN)]
     assert purposes == sorted(purposes, key=["unfinished", "report"].index)
     assert set(purposes) == {"unfinished", "report"}
+    assert [event["attempt"] for event in stubs.events(COUNTERS_RECOUNT)] == [1]
     # the sorted inventory is there
     assert stubs.events(PROVIDED_INVENTORY_CHECK) == []
 

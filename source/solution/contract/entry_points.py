@@ -33,6 +33,7 @@ def _entry(name: str, settings: type[s.Settings]) -> EntryPoint:
 RUN_REGISTRAR = _entry("RunRegistrar", s.RunRegistrarSettings)
 ARCHIVES_SCAN = _entry("ArchivesScan", s.ArchivesScanSettings)
 ARCHIVES_STATUS_STOP = _entry("ArchivesStatusStop", s.ArchivesStatusStopSettings)
+COUNTERS_RECOUNT = _entry("CountersRecount", s.CountersRecountSettings)
 INVENTORY_JOB_REQUEST = _entry("InventoryJobRequest", s.InventoryJobRequestSettings)
 INVENTORY_JOB_STATUS = _entry("InventoryJobStatus", s.InventoryJobStatusSettings)
 INVENTORY_UPLOAD_START = _entry("InventoryUploadStart", s.InventoryUploadStartSettings)

@@ -216,13 +216,17 @@ def _object(text: str, what: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalBatch:
-    """Rows of the sorted inventory to ask Glacier for, with what the run fixes for all of them."""
+    """Rows of the sorted inventory to ask Glacier for, with what the run fixes for all of them.
+
+    ``attempt`` of the run; 0 where an execution from before an update of the stack does not tell.
+    """
 
     workflow_run: str
     vault_name: str
     tier: Tier
     s3_storage_class: StorageClass
     archives: tuple[Archive, ...]
+    attempt: int = 0
 
     @classmethod
     def parse(cls, event: Mapping[str, Any]) -> Self:
@@ -234,17 +238,22 @@ class RetrievalBatch:
             tier=Tier(_field(shared, "tier", "BatchInput")),
             s3_storage_class=StorageClass(_field(shared, "s3_storage_class", "BatchInput")),
             archives=tuple(parse_sorted_row(row) for row in _field(event, "Items", "the batch")),
+            attempt=int(shared.get("attempt", 0)),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkBatch:
-    """Archive ids from a work list, with the run they belong to; ``tier`` is None where nothing is asked for."""
+    """Archive ids from a work list, with the run they belong to.
+
+    ``tier`` is None where nothing is asked for, ``attempt`` of the run 0 where it does not matter.
+    """
 
     workflow_run: str
     vault_name: str
     tier: Tier | None
     archive_ids: tuple[str, ...]
+    attempt: int = 0
 
     @classmethod
     def parse(cls, event: Mapping[str, Any]) -> Self:
@@ -256,6 +265,7 @@ class WorkBatch:
             vault_name=_field(shared, "vault_name", "BatchInput"),
             tier=Tier(tier) if tier else None,
             archive_ids=tuple(_field(row, "ArchiveId", "a row") for row in _field(event, "Items", "the batch")),
+            attempt=int(shared.get("attempt", 0)),
         )
 
 

@@ -101,6 +101,13 @@ class ArchivesStatusStopSettings(_Records):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountersRecountSettings(_Records):
+    """Restates the counters before an attempt begins."""
+
+    metric_table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class InventoryJobRequestSettings(_Glacier):
     """Asks Glacier for the inventory."""
 

@@ -106,6 +106,8 @@ class ArchiveItem(StrEnum):
     DOWNLOADED_AT = "downloaded_at"
     CHECKSUM = "checksum_sha_256"
     FAILURE = "failure"
+    ATTEMPT = "attempt"
+    """The attempt of the run that asked for the archive; see `COUNTED_FROM`."""
 
 
 class PartItem(StrEnum):
@@ -153,6 +155,14 @@ def count_attribute(metric: Metric) -> str:
 def bytes_attribute(metric: Metric) -> str:
     """Attribute that counts bytes."""
     return f"{metric}_bytes"
+
+
+COUNTED_FROM: Final = "counted_from_attempt"
+"""Attribute of a run's counters: changes of archives of this attempt and later ones are counted from the stream.
+
+Earlier archives were counted by a look at all records, when that attempt began, and what the stream still tells of them
+is passed over. Absent means 0, as does the absent attempt of an archive.
+"""
 
 
 def seen_pk(run: str, slot: int) -> str:

@@ -90,6 +90,16 @@ class RunFunctions(Construct):
             does="Marks archives that an earlier attempt left unfinished as stopped",
             grants=[table(tables.retrieval, "PartiQLUpdate")],
         )
+        self.counters_recount = factory.make(
+            self,
+            ep.COUNTERS_RECOUNT,
+            size=LONG,
+            does="Restates the counters of a run from the records of its archives",
+            grants=[
+                table(tables.retrieval, "Scan"),
+                table(tables.metrics, "BatchGetItem", "GetItem", "UpdateItem"),
+            ],
+        )
         self._end(factory, tables, inventory, destination, topics)
 
     def _end(
@@ -149,6 +159,7 @@ class RunFunctions(Construct):
             self.run_registrar,
             self.archives_scan,
             self.archives_status_stop,
+            self.counters_recount,
             self.abort_uploads,
             self.run_report,
             self.completion_notice,
@@ -257,7 +268,10 @@ class RequestFunctions(Construct):
             does="Asks Glacier for a batch of archives",
             grants=[
                 vaults("InitiateJob"),
-                table(tables.retrieval, "BatchGetItem", "BatchWriteItem", "Query", "PartiQLInsert", "PartiQLUpdate"),
+                table(
+                    tables.retrieval,
+                    *("BatchGetItem", "BatchWriteItem", "GetItem", "Query", "PartiQLInsert", "PartiQLUpdate"),
+                ),
                 table(tables.metrics, "GetItem", "PutItem"),
             ],
         )

@@ -31,6 +31,8 @@ ARCHIVES = (
     kept(16, "requested", requested_at="2025-03-01T01:00:00.000Z", tier=Tier.STANDARD),
     kept(17, "requested", requested_at="2025-03-01T11:00:00.000Z", tier=Tier.STANDARD),
     kept(18, "requesting", requested_at="2025-02-01T00:00:00.000Z"),
+    kept(19, "downloaded", attempt=1),
+    kept(20, "downloaded", attempt=2),
 )
 
 
@@ -47,6 +49,8 @@ def _store(client: DynamoDBClient, archive: KeptArchive) -> None:
     for name in ("window_end", "requested_at"):
         if value := getattr(archive, name):
             item[name] = {"S": value}
+    if archive.attempt:
+        item["attempt"] = {"N": str(archive.attempt)}
     if row.failure:
         item["failure"] = {"S": row.failure}
     client.put_item(TableName=TABLE, Item=item)
@@ -82,6 +86,7 @@ def _found(scan: ArchiveScan, purpose: Purpose, *, segments: int = 3) -> list[Ar
         purpose=purpose,
         expiring_before="2025-03-01T17:00:00.000Z",
         overdue_before={Tier.BULK: "2025-02-28T18:00:00.000Z", Tier.STANDARD: "2025-03-01T04:30:00.000Z"},
+        before_attempt=2,
     )
     rows: list[ArchiveRow] = []
     for segment in range(segments):
@@ -111,22 +116,27 @@ def test_windows_that_close_soon_and_overdue_retrievals_are_found(scan: ArchiveS
 
 def test_a_report_finds_every_archive_with_its_facts(scan: ArchiveScan) -> None:
     rows = _found(scan, Purpose.REPORT)
-    assert _ids(rows) == [archive_id(number) for number in (0, 1, 3, 4, 5, 10, 11, *range(13, 19))]
+    assert _ids(rows) == [archive_id(number) for number in (0, 1, 3, 4, 5, 10, 11, *range(13, 21))]
     assert rows[7] == kept(13, "failed", failure="bad, worse").row
+
+
+def test_archives_downloaded_in_earlier_attempts_are_found_with_their_size(scan: ArchiveScan) -> None:
+    rows = _found(scan, Purpose.DOWNLOADED)
+    assert [(row.archive_id, row.size) for row in rows] == [(archive_id(3), 10), (archive_id(19), 10)]
 
 
 def test_one_call_reads_a_segment_to_its_end(scan: ArchiveScan) -> None:
     query = ScanQuery(run=RUN, purpose=Purpose.REPORT)
     pages = list(scan.pages(query, segment=0, total_segments=1, start=None))
-    assert sum(len(page.rows) for page in pages) == 13
+    assert sum(len(page.rows) for page in pages) == 15
     assert [page.next is None for page in pages] == [False] * (len(pages) - 1) + [True]
 
 
 def test_archives_that_have_moved_on_are_not_stopped() -> None:
     table = InMemoryArchiveTable(*(kept(number, status) for number, status in enumerate(ArchiveStatus)))
     everything = [archive_id(number) for number in range(20)]
-    assert table.stop(RUN, everything) == 4
-    assert table.stop(RUN, everything) == 0
+    assert table.stop(RUN, everything, attempt=2) == 4
+    assert table.stop(RUN, everything, attempt=2) == 0
     assert sorted({one.row.status for one in table.archives}) == ["downloaded", "stopped"]
 
 
@@ -139,21 +149,22 @@ class _Statements:
     def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self.batches.append(Statements)
         refused = {"Error": {"Code": "ConditionalCheckFailed"}}
-        return {"Responses": [refused if s["Parameters"][1]["S"][-1] in "13579" else {} for s in Statements]}
+        return {"Responses": [refused if s["Parameters"][2]["S"][-1] in "13579" else {} for s in Statements]}
 
 
 def test_stops_are_conditional_statements_in_batches() -> None:
     statements = _Statements()
     stops = DynamoArchiveStops(client=cast("DynamoDBClient", statements), table=TABLE)
-    assert stops.stop(RUN, [archive_id(number) for number in range(100)]) == 50
+    assert stops.stop(RUN, [archive_id(number) for number in range(100)], attempt=2) == 50
     assert [len(batch) for batch in statements.batches] == [25, 25, 25, 25]
     first = statements.batches[0][0]
     assert first["Parameters"] == [
-        {"S": value}
-        for value in ("stopped", f"{RUN}|{archive_id(0)}", "meta", "failed", "requested", "requesting", "staged")
+        {"S": "stopped"},
+        {"N": "2"},
+        *({"S": value} for value in (f"{RUN}|{archive_id(0)}", "meta", "failed", "requested", "requesting", "staged")),
     ]
     assert first["Statement"] == (
-        'UPDATE "retrieval" SET "status"=? REMOVE "job_id" REMOVE "upload_id" REMOVE "window_end" '
+        'UPDATE "retrieval" SET "status"=? SET "attempt"=? REMOVE "job_id" REMOVE "upload_id" REMOVE "window_end" '
         'REMOVE "requested_at" REMOVE "staged_at" REMOVE "failure" WHERE "pk"=? AND "sk"=? AND '
         '"status" IN [?, ?, ?, ?]'
     )

@@ -147,7 +147,7 @@ def batch(stack: Stack, contents: dict[str, bytes]) -> dict[str, Any]:
             file_name=name,
         )
         rows.append(dump_sorted_row(archive))
-    shared = {"workflow_run": RUN, "vault_name": VAULT, "tier": "Bulk", "s3_storage_class": "GLACIER_IR"}
+    shared = {"workflow_run": RUN, "vault_name": VAULT, "tier": "Bulk", "s3_storage_class": "GLACIER_IR", "attempt": 1}
     return {"BatchInput": shared, "Items": rows}
 
 
@@ -209,7 +209,7 @@ def test_a_small_archive_takes_at_most_six_calls(stack: Stack, sqs: SQSClient, s
         assert answer["Metadata"]["glacier-tree-hash"] == tree_hash(data)
     assert stack.calls == {
         "BatchGetItem": 1,
-        "GetItem": 1,
+        "GetItem": 2,
         "PutItem": 1,
         "BatchExecuteStatement": 8,
         "InitiateJob": 100,

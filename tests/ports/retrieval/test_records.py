@@ -44,9 +44,12 @@ def records(request: pytest.FixtureRequest) -> TransferRecords:
     return DynamoTransferRecords(request.getfixturevalue("dynamodb"), request.getfixturevalue("retrieval_table"))
 
 
-def bring_to(records: TransferRecords, status: ArchiveStatus) -> None:
+ARCHIVE = archive(data=b"x" * 3)
+
+
+def bring_to(records: TransferRecords, status: ArchiveStatus, *, attempt: int = 1) -> None:
     """An archive in this state, by the way it would take."""
-    records.create([record(archive(data=b"x" * 3), chunk_size=1, chunk_count=3)])
+    records.create([record(ARCHIVE, chunk_size=1, chunk_count=3, attempt=attempt)])
     if status in (S.REQUESTED, S.STAGED, S.DOWNLOADED, S.FAILED):
         records.settle(RUN, [Outcome(archive_id=ONE, job_id="job-1")], START)
     if status in (S.STAGED, S.DOWNLOADED, S.FAILED):
@@ -167,11 +170,25 @@ def test_a_reclaim_moves_what_failed_and_leaves_nothing_of_the_last_attempt(
 ) -> None:
     bring_to(records, before)
     records.register_upload(RUN, ONE, "upload-1")
-    fresh = record(archive(data=b"x" * 3), tier=Tier.STANDARD, storage_class=StorageClass.STANDARD, requested_at=LATER)
-    moved = records.reclaim([fresh])
+    fresh = record(ARCHIVE, tier=Tier.STANDARD, storage_class=StorageClass.STANDARD, requested_at=LATER, attempt=2)
+    moved = records.reclaim([fresh], seen=records.load_many(RUN, [ONE]))
     assert moved == ({ONE} if before in RECLAIM_FROM else set())
     if moved:
         assert records.load(RUN, ONE) == fresh
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_reclaim_moves_nothing_that_has_changed_since_it_was_seen(records: TransferRecords, attempt: int) -> None:
+    bring_to(records, S.FAILED, attempt=attempt)
+    seen = records.load_many(RUN, [ONE])
+    second, third = record(ARCHIVE, attempt=2), record(ARCHIVE, attempt=3)
+    assert records.reclaim([second], seen=seen) == {ONE}
+    assert records.reclaim([third], seen=seen) == set()
+    assert records.load(RUN, ONE) == second
+    seen = records.load_many(RUN, [ONE])
+    assert records.fail(RUN, ONE, reason="refused") is S.FAILED
+    assert records.reclaim([third], seen=seen) == set()
+    assert records.reclaim([third], seen=records.load_many(RUN, [ONE])) == {ONE}
 
 
 def test_a_later_job_extends_the_window_and_an_earlier_one_does_not(records: TransferRecords) -> None:

@@ -7,6 +7,7 @@ the end one more resume, undisturbed, finds everything as it should be.
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 from hypothesis import HealthCheck, settings
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from solution.domain.chunk_plan import MIB
-from solution.domain.status import ALLOWED_FROM, ArchiveStatus
+from solution.domain.errors import NotPossible
+from solution.domain.status import ArchiveStatus
 from tests import builders
 from tests.unit.application.world import Queue, World
 
@@ -24,14 +26,6 @@ CONTENTS = {
     "three chunks": builders.content(3 * MIB, 21),
 }
 NAMES = st.sampled_from(sorted(CONTENTS))
-STOPPED_FROM = frozenset(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
-STOPPED = {
-    "status": ArchiveStatus.STOPPED,
-    "job_id": None,
-    "upload_id": None,
-    "window_end": None,
-    "failure": None,
-}
 
 
 class AnyInterleaving(RuleBasedStateMachine):
@@ -91,7 +85,24 @@ class AnyInterleaving(RuleBasedStateMachine):
         """Dead letters are read."""
         self.world.bury_dead()
 
+    @rule()
+    def find_changes(self) -> None:
+        """Changes that could not be counted are read again."""
+        self.world.find_changes()
+
     # what should not
+
+    @rule(changes=st.integers(1, 20))
+    def lose_changes(self, changes: int) -> None:
+        """Changes cannot be counted, and are found later, or never."""
+        self.world.lose_changes(changes)
+
+    @rule(names=st.sets(NAMES, min_size=1))
+    def straggle(self, names: set[str]) -> None:
+        """An invocation of the attempt before goes on asking."""
+        if self.world.attempt > 1:
+            with contextlib.suppress(NotPossible):
+                self.world.ask(*sorted(names), attempt=self.world.attempt - 1)
 
     @rule(requests=st.integers(1, 5), calls=st.integers(1, 12), after=st.booleans())
     def hinder(self, requests: int, calls: int, after: bool) -> None:
@@ -127,7 +138,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     @rule()
     def resume(self) -> None:
         """The attempt is ended and its uploads aborted, while its messages may still be on their way."""
-        self._stop()
+        self.world.resume()
 
     # what must hold
 
@@ -150,11 +161,12 @@ class AnyInterleaving(RuleBasedStateMachine):
         world = self.world
         world.fuse.at = None
         world.glacier.cut_next = world.glacier.corrupt_next = world.glacier.throttle_next = 0
-        self._stop()
+        world.resume()
         world.clock.advance(25 * 3600)  # the budget's day is over, and what was staged has expired
         assert world.ask() is not None
         world.drain()
         self._again()
+        world.look()  # where nothing was left to copy, no change releases the run
         world.assert_what_must_always_hold()
         assert {world.status(name) for name in CONTENTS} == {ArchiveStatus.DOWNLOADED}
         assert len(world.objects.objects) == len(CONTENTS)
@@ -162,19 +174,13 @@ class AnyInterleaving(RuleBasedStateMachine):
     def _again(self) -> None:
         """What the letters of the earlier attempts have done to the present one, another resume mends."""
         if any(record.status is not ArchiveStatus.DOWNLOADED for record in self.world.records.records.values()):
-            self._stop()
+            self.world.resume()
             self.world.ask()
             self.world.drain()
 
     def _waiting(self) -> list[Queue]:
         world = self.world
         return [queue for queue in (world.notifications, world.chunks, world.validations) if queue.fill()]
-
-    def _stop(self) -> None:
-        records = self.world.records
-        for run, archive_id in list(records.records):
-            records._set(run, archive_id, STOPPED_FROM, dict(STOPPED))
-        self.world.objects.uploads.clear()
 
 
 TestAnyInterleaving = AnyInterleaving.TestCase

@@ -118,7 +118,7 @@ def test_a_release_that_was_lost_is_made_up_for_by_the_replay() -> None:
 def test_a_change_that_moves_no_counter_is_not_remembered() -> None:
     counters = InMemoryCounters()
     counting(counters)([change(1, None, ArchiveStatus.REQUESTING)])
-    assert counters.seen(RUN, [1]) == {}
+    assert counters.memory(RUN, [1]).slots == {}
 
 
 def test_counters_that_are_always_taken_end_in_a_retry() -> None:
@@ -155,7 +155,7 @@ def test_a_stream_record_is_read() -> None:
     assert read is not None
     assert (read.run, read.size, read.slot) == ("run-1", 7, 1740830400)
     assert (read.before, read.after) == (ArchiveStatus.REQUESTED, ArchiveStatus.STAGED)
-    assert (read.gained, read.lost) == (frozenset({Metric.STAGED}), frozenset())
+    assert read.moves(counted_from=0) == {Metric.STAGED: 1}
     other = parse_change(stream_record(SequenceNumber="4421584500000000017450439092"))
     assert other is not None
     assert other.record_id != read.record_id

@@ -126,7 +126,7 @@ def test_a_rate_of_nothing_is_refused() -> None:
 
 def test_budget_is_entered_before_anything_is_asked_for() -> None:
     world = World(vault(3, 10), budget=100)
-    world.fuse.arm(5, after=False)  # load, create, two for the ledger, and then the job
+    world.fuse.arm(6, after=False)  # load, create, is the attempt over, two for the ledger, and then the job
     assert world.ask() is None
     assert asked(world) == 0
     assert world.ledger.page.ledger.size == 30

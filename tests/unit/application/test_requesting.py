@@ -26,7 +26,7 @@ def many(count: int) -> dict[str, bytes]:
 
 def test_the_record_is_written_before_the_job_is_asked_for() -> None:
     world = World(many(1))
-    world.fuse.arm(5, after=False)  # load, create, read and write the ledger, and then the job
+    world.fuse.arm(6, after=False)  # load, create, is the attempt over, two for the ledger, and then the job
     assert world.ask() is None
     assert world.status("archive 0") is ArchiveStatus.REQUESTING
     assert world.glacier.asked == []

@@ -64,7 +64,7 @@ def test_one_bad_notification_does_not_hold_up_the_others() -> None:
 
 def test_a_notification_may_beat_our_own_write() -> None:
     world = World({"small": SMALL})
-    world.fuse.arm(6, after=False)  # load, create, two for the ledger, job, and then the outcome
+    world.fuse.arm(7, after=False)  # load, create, is the attempt over, two for the ledger, job, and the outcome
     assert world.ask() is None
     assert world.status("small") is ArchiveStatus.REQUESTING
     assert notify(world, world.glacier.finish("job-1")) == []

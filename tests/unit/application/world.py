@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
@@ -17,6 +17,7 @@ from solution.application.in_memory.objects import InMemoryObjectStore
 from solution.application.in_memory.queues import InMemoryQueue
 from solution.application.in_memory.quota import InMemoryQuotaLedger
 from solution.application.in_memory.records import InMemoryRunFacts, InMemoryTransferRecords, Written
+from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanPage, ScanQuery
 from solution.application.ports.clock import Deadline
 from solution.application.ports.counters import Tally
 from solution.application.ports.records import ArchiveRecord, RunFacts
@@ -24,10 +25,12 @@ from solution.application.use_cases.allowance import Allowance
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.bury_message import BuryMessage
+from solution.application.use_cases.completion import CheckCompletion
 from solution.application.use_cases.count_changes import Change, CountChanges
 from solution.application.use_cases.extend_windows import Extended, ExtendWindows
 from solution.application.use_cases.follow_up_retrievals import FollowedUp, FollowUpRetrievals
 from solution.application.use_cases.process_notifications import Incoming, ProcessNotifications
+from solution.application.use_cases.recount import Recount, RecountPosition
 from solution.application.use_cases.request_archives import RequestArchives, Requested
 from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.application.use_cases.validate_archive import ValidateArchive
@@ -36,12 +39,19 @@ from solution.contract.tables import completion_job_id
 from solution.domain.archive import Tier
 from solution.domain.chunk_plan import MIB, ChunkPlan
 from solution.domain.pacing import Budget
-from solution.domain.status import UNFINISHED, ArchiveStatus, Metric, milestones
+from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus, Metric, milestones
 from tests import builders
 
-EXECUTION = f"{builders.RUN}-1"
 MAX_RECEIVES = 5
 OVERDUE = {Tier.BULK: timedelta(hours=18), Tier.STANDARD: timedelta(hours=7.5)}
+STOPPED_FROM = frozenset(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
+STOPPED = {
+    "status": ArchiveStatus.STOPPED,
+    "job_id": None,
+    "upload_id": None,
+    "window_end": None,
+    "failure": None,
+}
 
 
 class Crash(BaseException):
@@ -50,16 +60,27 @@ class Crash(BaseException):
 
 @dataclass
 class Fuse:
-    """Ends the process at call number ``at``, before it is made or after it has had its effect."""
+    """Ends the process at call number ``at``, before it is made or after it has had its effect.
+
+    With ``meanwhile``, that happens there instead, and the process goes on.
+    """
 
     at: int | None = None
     after: bool = False
     calls: int = 0
     blown: bool = False
+    meanwhile: Callable[[], None] | None = None
 
-    def arm(self, at: int, *, after: bool) -> None:
+    def arm(self, at: int, *, after: bool, meanwhile: Callable[[], None] | None = None) -> None:
         """From now on, count to ``at``."""
-        self.at, self.after, self.calls, self.blown = at, after, 0, False
+        self.at, self.after, self.calls, self.blown, self.meanwhile = at, after, 0, False, meanwhile
+
+    def blow(self, call: str) -> None:
+        """The call is reached."""
+        self.at, self.blown = None, True
+        if self.meanwhile is None:
+            raise Crash(call)
+        self.meanwhile()
 
 
 class Fragile:
@@ -77,12 +98,10 @@ class Fragile:
             fuse.calls += 1
             blow = fuse.calls == fuse.at
             if blow and not fuse.after:
-                fuse.blown = True
-                raise Crash(name)
+                fuse.blow(name)
             answer = method(*args, **kwargs)
-            if blow:
-                fuse.blown = True
-                raise Crash(name)
+            if blow and fuse.after:
+                fuse.blow(name)
             return answer
 
         return call
@@ -98,12 +117,30 @@ class SmallChunks(InMemoryTransferRecords):
     def create(self, records: Sequence[ArchiveRecord]) -> set[str]:
         return super().create([self._cut(record) for record in records])
 
-    def reclaim(self, records: Sequence[ArchiveRecord]) -> set[str]:
-        return super().reclaim([self._cut(record) for record in records])
+    def reclaim(self, records: Sequence[ArchiveRecord], *, seen: Mapping[str, ArchiveRecord]) -> set[str]:
+        return super().reclaim([self._cut(record) for record in records], seen=seen)
 
     def _cut(self, record: ArchiveRecord) -> ArchiveRecord:
         plan = ChunkPlan(size=record.archive.size, chunk_size=self._chunk_size)
         return replace(record, chunk_size=plan.chunk_size, chunk_count=max(1, plan.count))
+
+
+@dataclass
+class ScanOfRecords:
+    """`solution.application.ports.archive_scan.ArchiveScan` for what a recount asks of it, in pages of two archives."""
+
+    records: InMemoryTransferRecords
+
+    def pages(self, query: ScanQuery, *, segment: int, total_segments: int, start: str | None) -> Iterator[ScanPage]:
+        assert (query.purpose, segment, total_segments) == (Purpose.DOWNLOADED, 0, 1)
+        found = [
+            ArchiveRow(archive_id=one.archive_id, size=one.archive.size)
+            for one in self.records.records.values()
+            if one.status is ArchiveStatus.DOWNLOADED and one.attempt < query.before_attempt
+        ]
+        for position in range(int(start or 0), len(found) + 1, 2):
+            following = str(position + 2) if position + 2 <= len(found) else None
+            yield ScanPage(rows=found[position : position + 2], next=following)
 
 
 @dataclass
@@ -148,7 +185,10 @@ class World:
         self.validations = Queue(InMemoryQueue())
         self.dead: list[Message] = []
         self.announced: set[str] = set()
+        self.attempt = 1
+        self.runs = InMemoryRunFacts(self._facts())
         self.streamed = 0
+        self.lost: list[Change] = []
         self.counters.add(
             builders.RUN,
             Tally(
@@ -171,7 +211,12 @@ class World:
             glacier=glacier, clock=self.clock, bucket=TokenBucket(self.clock, 100), jitter=jitter, workers=1
         )
         self.request = RequestArchives(
-            records=records, allowance=self.allowance, asker=asker, clock=self.clock, chunk_size_mib=8
+            records=records,
+            runs=self._fragile(self.runs),
+            allowance=self.allowance,
+            asker=asker,
+            clock=self.clock,
+            chunk_size_mib=8,
         )
         self.extension = ExtendWindows(
             records=records, allowance=self.allowance, asker=asker, clock=self.clock, threshold=timedelta(hours=5)
@@ -203,20 +248,29 @@ class World:
         self.bury = BuryMessage(records=records)
         self.count = CountChanges(
             counters=self._fragile(self.counters),
-            runs=InMemoryRunFacts(RunFacts(run=builders.RUN, execution_name=EXECUTION)),
+            runs=self.runs,
             facilitator=facilitator,
             clock=self.clock,
             jitter=jitter,
         )
+        self.check = CheckCompletion(
+            counters=self.counters, facilitator=self.facilitator, clock=self.clock, stall=timedelta(days=3)
+        )
+        self.recount = Recount(scan=ScanOfRecords(self.records), counters=self._fragile(self.counters))
+
+    def _facts(self) -> RunFacts:
+        return RunFacts(run=builders.RUN, execution_name=self.execution, attempt=self.attempt)
 
     def _fragile(self, port: Any) -> Any:
         return cast("Any", Fragile(port, self.fuse))
 
     # what the outside does
 
-    def ask(self, *names: str) -> Requested | None:
+    def ask(self, *names: str, attempt: int | None = None) -> Requested | None:
         """InitiateArchiveRetrieval with these archives, or all; None when it died."""
-        batch = builders.batch(*(self.archives[name] for name in names or self.archives))
+        batch = builders.batch(
+            *(self.archives[name] for name in names or self.archives), attempt=attempt or self.attempt
+        )
         try:
             return self.request(batch, Deadline.after(self.clock, 600))
         except Crash:
@@ -255,6 +309,21 @@ class World:
             if job_id not in self.announced:
                 self.announced.add(job_id)
                 self.notifications.source.bodies.append(self.glacier.finish(job_id, **outcome))
+
+    def resume(self) -> None:
+        """The next attempt begins: what the last one left unfinished is stopped, and the counters are restated."""
+        self.attempt += 1
+        self.runs.by_run[builders.RUN] = self._facts()
+        for run, archive_id in list(self.records.records):
+            self.records._set(run, archive_id, STOPPED_FROM, {**STOPPED, "attempt": self.attempt})
+        self.objects.uploads.clear()
+        position: RecountPosition | None = None
+        while True:
+            with contextlib.suppress(Crash):
+                deadline = Deadline.after(self.clock, 0)
+                position = self.recount(run=builders.RUN, attempt=self.attempt, start=position, deadline=deadline)
+                if position is None:
+                    return
 
     def deliver(self, queue: Queue, position: int = 0, *, twice: bool = False) -> None:
         """Deliver one message; it stays if its handler fails, or if its deletion is lost (``twice``)."""
@@ -303,6 +372,22 @@ class World:
                 self.count(changes[start:end])
                 self.streamed = max(self.streamed, end)
 
+    def lose_changes(self, number: int) -> None:
+        """The stream's next changes go to the failure queue."""
+        changes = [to_change(written) for written in self.records.stream]
+        self.lost += changes[self.streamed : self.streamed + number]
+        self.streamed = min(len(changes), self.streamed + number)
+
+    def find_changes(self) -> None:
+        """What went there is read again from the stream and counted."""
+        with contextlib.suppress(Crash):
+            self.count(self.lost)
+            self.lost.clear()
+
+    def look(self) -> None:
+        """CompletionChecker's rule ticks."""
+        self.check(run=builders.RUN, execution_name=self.execution)
+
     def drain(self) -> None:
         """Let everything run to its end."""
         for _ in range(2000):
@@ -334,9 +419,14 @@ class World:
         return kept.content if kept else None
 
     @property
+    def execution(self) -> str:
+        """Name of the present attempt's orchestrator."""
+        return f"{builders.RUN}-{self.attempt}"
+
+    @property
     def released(self) -> bool:
         """Whether the orchestrator's wait is over."""
-        return completion_job_id(builders.RUN, EXECUTION) in self.facilitator.results
+        return completion_job_id(builders.RUN, self.execution) in self.facilitator.results
 
     def assert_what_must_always_hold(self) -> None:
         """What must always hold (docs/DEVELOPER_GUIDE.md), as far as it can be seen from here."""
@@ -367,4 +457,6 @@ def to_change(written: Written) -> Change:
         size=written.after.archive.size,
         before=written.before.status if written.before else None,
         after=written.after.status,
+        attempt_before=written.before.attempt if written.before else 0,
+        attempt_after=written.after.attempt,
     )

@@ -36,6 +36,8 @@ def facts(record: ArchiveRecord) -> Item:
         A.CHUNK_SIZE: number(record.chunk_size),
         A.CHUNK_COUNT: number(record.chunk_count),
     }
+    if record.attempt:
+        item[A.ATTEMPT] = number(record.attempt)
     if record.requested_at is not None:
         item[A.REQUESTED_AT] = text(format_time(record.requested_at))
     return {str(name): value for name, value in item.items()}
@@ -83,6 +85,7 @@ def parse_archive(item: Item) -> ArchiveRecord:
         downloaded_at=_time(item, A.DOWNLOADED_AT),
         checksum=_text(item, A.CHECKSUM),
         failure=_text(item, A.FAILURE),
+        attempt=int(item[A.ATTEMPT]["N"]) if A.ATTEMPT in item else 0,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from solution.application.adapters.archive_items import archive_key
-from solution.application.adapters.dynamodb import Statement, text, write_many
+from solution.application.adapters.dynamodb import Statement, number, text, write_many
 from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanPage
 from solution.contract.tables import META, PK, SEPARATOR, SK, ArchiveItem, split_archive_pk
 from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus
@@ -24,6 +24,7 @@ _STATUSES: Final = {
     Purpose.UNFINISHED: UNFINISHED | {ArchiveStatus.FAILED},
     Purpose.DUE: frozenset({ArchiveStatus.REQUESTED, ArchiveStatus.STAGED}),
     Purpose.REPORT: frozenset(ArchiveStatus),
+    Purpose.DOWNLOADED: frozenset({ArchiveStatus.DOWNLOADED}),
 }
 
 _REPORTED: Final = (
@@ -37,6 +38,8 @@ _REPORTED: Final = (
     ArchiveItem.CREATION_DATE,
     ArchiveItem.DOWNLOADED_AT,
 )
+
+_READ: Final = {Purpose.REPORT: _REPORTED, Purpose.DOWNLOADED: (ArchiveItem.SIZE,)}
 
 _FORGOTTEN: Final = (
     ArchiveItem.JOB_ID,
@@ -70,7 +73,7 @@ class DynamoArchiveScan:
                 return
 
     def _request(self, query: ScanQuery) -> dict[str, Any]:
-        attributes = _REPORTED if query.purpose is Purpose.REPORT else ()
+        attributes = _READ.get(query.purpose, ())
         statuses = {f":status{i}": {"S": str(status)} for i, status in enumerate(sorted(_STATUSES[query.purpose]))}
         condition = f"begins_with(#pk, :run) AND #sk = :meta AND #status IN ({', '.join(statuses)})"
         names = {"#pk": PK, "#sk": SK, "#status": str(ArchiveItem.STATUS)}
@@ -81,6 +84,10 @@ class DynamoArchiveScan:
             condition += f" AND {due}"
             names |= more_names
             values |= more_values
+        if query.purpose is Purpose.DOWNLOADED:
+            condition += " AND (attribute_not_exists(#attempt) OR #attempt < :attempt)"
+            names["#attempt"] = str(ArchiveItem.ATTEMPT)
+            values[":attempt"] = {"N": str(query.before_attempt)}
         return {
             "TableName": self.table,
             "FilterExpression": condition,
@@ -96,13 +103,13 @@ def _due(query: ScanQuery) -> tuple[str, dict[str, str], dict[str, Any]]:
     terms = ["(#status = :staged AND #window_end < :expiring)"]
     names = {"#window_end": str(ArchiveItem.WINDOW_END)}
     values: dict[str, Any] = {":staged": text(ArchiveStatus.STAGED), ":expiring": text(query.expiring_before)}
-    for number, (tier, before) in enumerate(sorted(query.overdue_before.items())):
-        terms.append(f"(#status = :requested AND #tier = :tier{number} AND #requested_at < :overdue{number})")
+    for index, (tier, before) in enumerate(sorted(query.overdue_before.items())):
+        terms.append(f"(#status = :requested AND #tier = :tier{index} AND #requested_at < :overdue{index})")
         names |= {"#tier": str(ArchiveItem.TIER), "#requested_at": str(ArchiveItem.REQUESTED_AT)}
         values |= {
             ":requested": text(ArchiveStatus.REQUESTED),
-            f":tier{number}": text(tier),
-            f":overdue{number}": text(before),
+            f":tier{index}": text(tier),
+            f":overdue{index}": text(before),
         }
     return f"({' OR '.join(terms)})", names, values
 
@@ -133,19 +140,25 @@ class DynamoArchiveStops:
     client: DynamoDBClient
     table: str
 
-    def stop(self, run: str, archive_ids: Sequence[str]) -> int:
+    def stop(self, run: str, archive_ids: Sequence[str], *, attempt: int) -> int:
         """One statement per archive."""
         allowed = sorted(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
         removals = " ".join(f'REMOVE "{name}"' for name in _FORGOTTEN)
         states = ", ".join("?" * len(allowed))
+        by = f'SET "{ArchiveItem.ATTEMPT}"=? ' if attempt else ""
         partiql = (
-            f'UPDATE "{self.table}" SET "{ArchiveItem.STATUS}"=? {removals} '  # noqa: S608 - names of our own, values as parameters
+            f'UPDATE "{self.table}" SET "{ArchiveItem.STATUS}"=? {by}{removals} '  # noqa: S608 - names of our own, values as parameters
             f'WHERE "{PK}"=? AND "{SK}"=? AND "{ArchiveItem.STATUS}" IN [{states}]'
         )
         statements = [
             Statement(
                 partiql=partiql,
-                parameters=[text(ArchiveStatus.STOPPED), *archive_key(run, archive_id).values(), *map(text, allowed)],
+                parameters=[
+                    text(ArchiveStatus.STOPPED),
+                    *([number(attempt)] if attempt else []),
+                    *archive_key(run, archive_id).values(),
+                    *map(text, allowed),
+                ],
             )
             for archive_id in archive_ids
         ]

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from solution.application.adapters.dynamodb import Item, get_many, number, text
 from solution.application.adapters.errors import code_of
-from solution.application.ports.counters import Pulse, SeenSlot, Tally
+from solution.application.ports.counters import COUNTED_METRICS, Memory, Pulse, SeenSlot, Tally
 from solution.contract import tables
 from solution.contract.tables import PulseItem, SeenItem
 from solution.domain.archive import format_time, parse_time
@@ -40,25 +40,31 @@ class DynamoCounters:
         item = self._get(run)
         return None if item is None else parse_tally(item)
 
-    def seen(self, run: str, slots: Collection[int]) -> dict[int, SeenSlot]:
-        """One BatchGetItem per 100 slots."""
+    def memory(self, run: str, slots: Collection[int]) -> Memory:
+        """One BatchGetItem per 100 slots, the counters being one of them."""
         by_key = {tables.seen_pk(run, slot): slot for slot in slots}
-        items = get_many(self._client, self._table, [{tables.PK: text(key)} for key in by_key])
-        return {
-            by_key[item[tables.PK]["S"]]: SeenSlot(
-                version=int(item[SeenItem.VERSION]["N"]), ids=frozenset(bytes(one) for one in item[SeenItem.IDS]["BS"])
-            )
-            for item in items
-        }
+        items = get_many(self._client, self._table, [{tables.PK: text(key)} for key in (run, *by_key)])
+        by_pk = {item[tables.PK]["S"]: item for item in items}
+        counters = by_pk.pop(run, {})
+        return Memory(
+            counted_from=int(counters.get(tables.COUNTED_FROM, number(0))["N"]),
+            slots={
+                by_key[pk]: SeenSlot(
+                    version=int(item[SeenItem.VERSION]["N"]),
+                    ids=frozenset(bytes(one) for one in item[SeenItem.IDS]["BS"]),
+                )
+                for pk, item in by_pk.items()
+            },
+        )
 
-    def commit(self, run: str, delta: Tally, updates: Collection[SlotUpdate]) -> bool:
+    def commit(self, run: str, delta: Tally, updates: Collection[SlotUpdate], *, counted_from: int) -> bool:
         """One TransactWriteItems."""
         changes = {tables.count_attribute(metric): count for metric, count in delta.archives.items()}
         changes |= {tables.bytes_attribute(metric): size for metric, size in delta.size.items()}
         writes: list[Any] = [{"Update": self._remember(run, update)} for update in updates]
-        moved = {name: change for name, change in changes.items() if change}
-        if moved:
-            writes.append({"Update": self._add(run, moved)})
+        # where nothing is to be added, the condition matters all the same
+        moved = {name: change for name, change in changes.items() if change} or changes
+        writes.append({"Update": self._add(run, moved, counted_from)})
         try:
             self._client.transact_write_items(TransactItems=writes)
         except ClientError as error:
@@ -68,6 +74,24 @@ class DynamoCounters:
             if code_of(error) == "TransactionConflictException":
                 return False
             raise
+        return True
+
+    def restate(self, run: str, tally: Tally, *, counted_from: int) -> bool:
+        """One UpdateItem."""
+        values = {tables.count_attribute(metric): tally.count(metric) for metric in COUNTED_METRICS}
+        values |= {tables.bytes_attribute(metric): tally.size.get(metric, 0) for metric in COUNTED_METRICS}
+        values[tables.COUNTED_FROM] = counted_from
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={tables.PK: text(run)},
+                UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+                ConditionExpression=f"attribute_exists({tables.PK}) AND (attribute_not_exists({tables.COUNTED_FROM}) "
+                f"OR {tables.COUNTED_FROM} < :{tables.COUNTED_FROM})",
+                ExpressionAttributeValues={f":{name}": number(value) for name, value in values.items()},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
         return True
 
     def pulse(self, run: str) -> Pulse | None:
@@ -121,12 +145,19 @@ class DynamoCounters:
             "ExpressionAttributeValues": values,
         }
 
-    def _add(self, run: str, changes: dict[str, int]) -> Item:
+    def _add(self, run: str, changes: dict[str, int], counted_from: int) -> Item:
+        values = {f":{name}": number(change) for name, change in changes.items()}
+        if counted_from:
+            condition = f"{tables.COUNTED_FROM} = :from"
+            values[":from"] = number(counted_from)
+        else:
+            condition = f"attribute_not_exists({tables.COUNTED_FROM})"
         return {
             "TableName": self._table,
             "Key": {tables.PK: text(run)},
             "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in changes),
-            "ExpressionAttributeValues": {f":{name}": number(change) for name, change in changes.items()},
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
         }
 
 

@@ -62,13 +62,23 @@ class DynamoTransferRecords:
         statements = [_insert(self._table, record) for record in records]
         return _held(records, write_many(self._client, statements))
 
-    def reclaim(self, records: Sequence[ArchiveRecord]) -> set[str]:
+    def reclaim(self, records: Sequence[ArchiveRecord], *, seen: Mapping[str, ArchiveRecord]) -> set[str]:
         """One statement per record."""
-        statements = [
-            self._update(archive_key(record.run, record.archive_id), facts(record), RECLAIM_FROM, remove=LATER_FACTS)
-            for record in records
-        ]
-        return _held(records, write_many(self._client, statements))
+        mine = [record for record in records if seen[record.archive_id].status in RECLAIM_FROM]
+        statements = []
+        for record in mine:
+            before = seen[record.archive_id]
+            statements.append(
+                self._update(
+                    archive_key(record.run, record.archive_id),
+                    facts(record),
+                    {before.status},
+                    remove=LATER_FACTS,
+                    condition=f'"{A.ATTEMPT}"=?' if before.attempt else f'"{A.ATTEMPT}" IS MISSING',
+                    values=[number(before.attempt)] if before.attempt else [],
+                )
+            )
+        return _held(mine, write_many(self._client, statements))
 
     def settle(self, run: str, outcomes: Sequence[Outcome], now: datetime) -> None:
         """One statement per outcome."""
@@ -320,15 +330,23 @@ class DynamoTransferRecords:
         return True, answer["Attributes"]
 
     def _update(
-        self, key: Item, change: Mapping[Any, Item], sources: Collection[ArchiveStatus], *, remove: Sequence[A] = ()
+        self,
+        key: Item,
+        change: Mapping[Any, Item],
+        sources: Collection[ArchiveStatus],
+        *,
+        remove: Sequence[A] = (),
+        condition: str | None = None,
+        values: Sequence[Item] = (),
     ) -> Statement:
         assignments = " ".join(f'SET "{name}"=?' for name in change)
         removals = "".join(f' REMOVE "{name}"' for name in remove)
         states = ", ".join("?" * len(sources))
         return Statement(
             partiql=f'UPDATE "{self._table}" {assignments}{removals} '
-            f'WHERE "{tables.PK}"=? AND "{tables.SK}"=? AND "{A.STATUS}" IN [{states}]',
-            parameters=[*change.values(), key[tables.PK], key[tables.SK], *map(text, sorted(sources))],
+            f'WHERE "{tables.PK}"=? AND "{tables.SK}"=? AND "{A.STATUS}" IN [{states}]'
+            + (f" AND {condition}" if condition else ""),
+            parameters=[*change.values(), key[tables.PK], key[tables.SK], *map(text, sorted(sources)), *values],
         )
 
 
@@ -349,6 +367,7 @@ class DynamoRunFacts:
         return RunFacts(
             run=run,
             execution_name=item[Run.EXECUTION_NAME]["S"],
+            attempt=int(item[Run.ATTEMPT]["N"]) if Run.ATTEMPT in item else 0,
         )
 
 

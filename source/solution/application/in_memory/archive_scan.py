@@ -25,6 +25,7 @@ class KeptArchive:
     window_end: str = ""
     tier: Tier = Tier.BULK
     requested_at: str = ""
+    attempt: int = 0
 
 
 class InMemoryArchiveTable:
@@ -39,7 +40,9 @@ class InMemoryArchiveTable:
         position = int(start) if start is not None else 0
         while True:
             rows = [one.row for one in mine[position : position + self.page] if _matches(one, query)]
-            if query.purpose is not Purpose.REPORT:
+            if query.purpose is Purpose.DOWNLOADED:
+                rows = [ArchiveRow(archive_id=row.archive_id, size=row.size) for row in rows]
+            elif query.purpose is not Purpose.REPORT:
                 rows = [ArchiveRow(archive_id=row.archive_id) for row in rows]
             position += self.page
             following = str(position) if position < len(mine) else None
@@ -47,7 +50,7 @@ class InMemoryArchiveTable:
             if following is None:
                 return
 
-    def stop(self, run: str, archive_ids: Sequence[str]) -> int:
+    def stop(self, run: str, archive_ids: Sequence[str], *, attempt: int) -> int:
         stopped = 0
         for position, one in enumerate(self.archives):
             if (
@@ -56,7 +59,7 @@ class InMemoryArchiveTable:
                 and ArchiveStatus(one.row.status) in ALLOWED_FROM[ArchiveStatus.STOPPED]
             ):
                 row = replace(one.row, status=str(ArchiveStatus.STOPPED), failure="")
-                self.archives[position] = KeptArchive(run=run, row=row)
+                self.archives[position] = KeptArchive(run=run, row=row, attempt=attempt)
                 stopped += 1
         return stopped
 
@@ -73,5 +76,7 @@ def _matches(one: KeptArchive, query: ScanQuery) -> bool:
             before = query.overdue_before.get(one.tier, "")
             overdue = status is ArchiveStatus.REQUESTED and "" < one.requested_at < before
             return expiring or overdue
+        case Purpose.DOWNLOADED:
+            return status is ArchiveStatus.DOWNLOADED and one.attempt < query.before_attempt
         case Purpose.REPORT:
             return True

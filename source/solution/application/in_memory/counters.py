@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from solution.application.ports.counters import MAX_SLOTS_PER_COMMIT, Pulse, SeenSlot, Tally
+from solution.application.ports.counters import (
+    COUNTED_METRICS,
+    MAX_SLOTS_PER_COMMIT,
+    Memory,
+    Pulse,
+    SeenSlot,
+    Tally,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,6 +28,7 @@ class InMemoryCounters:
         self.conflicts = 0
         self._archives: dict[str, Counter[Metric]] = {}
         self._size: dict[str, Counter[Metric]] = {}
+        self._counted_from: dict[str, int] = {}
         self._seen: dict[tuple[str, int], SeenSlot] = {}
         self._pulses: dict[str, Pulse] = {}
 
@@ -29,22 +37,34 @@ class InMemoryCounters:
             return None
         return Tally(archives=dict(self._archives[run]), size=dict(self._size[run]))
 
-    def seen(self, run: str, slots: Collection[int]) -> dict[int, SeenSlot]:
-        return {slot: self._seen[run, slot] for slot in slots if (run, slot) in self._seen}
+    def memory(self, run: str, slots: Collection[int]) -> Memory:
+        seen = {slot: self._seen[run, slot] for slot in slots if (run, slot) in self._seen}
+        return Memory(counted_from=self._counted_from.get(run, 0), slots=seen)
 
-    def commit(self, run: str, delta: Tally, updates: Collection[SlotUpdate]) -> bool:
+    def commit(self, run: str, delta: Tally, updates: Collection[SlotUpdate], *, counted_from: int) -> bool:
         if len(updates) > MAX_SLOTS_PER_COMMIT:
             raise ValueError(f"{len(updates)} slots do not fit into one commit of {MAX_SLOTS_PER_COMMIT}")
         if self.conflicts:
             self.conflicts -= 1
             return False
         empty = SeenSlot(version=0, ids=frozenset())
+        if counted_from != self._counted_from.get(run, 0):
+            return False
         if any(self._seen.get((run, update.slot), empty).version != update.version for update in updates):
             return False
         for update in updates:
             ids = self._seen.get((run, update.slot), empty).ids | set(update.ids)
             self._seen[run, update.slot] = SeenSlot(version=update.version + 1, ids=ids)
         self.add(run, delta)
+        return True
+
+    def restate(self, run: str, tally: Tally, *, counted_from: int) -> bool:
+        if run not in self._archives or self._counted_from.get(run, 0) >= counted_from:
+            return False
+        for metric in COUNTED_METRICS:
+            self._archives[run][metric] = tally.count(metric)
+            self._size[run][metric] = tally.size.get(metric, 0)
+        self._counted_from[run] = counted_from
         return True
 
     def add(self, run: str, delta: Tally) -> None:

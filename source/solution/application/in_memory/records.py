@@ -25,7 +25,7 @@ from solution.application.ports.records import (
 from solution.domain.status import ArchiveStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from solution.application.ports.records import Outcome
@@ -64,10 +64,13 @@ class InMemoryTransferRecords:
                 self._write(None, record)
             return {record.archive_id for record in new}
 
-    def reclaim(self, records: Sequence[ArchiveRecord]) -> set[str]:
+    def reclaim(self, records: Sequence[ArchiveRecord], *, seen: Mapping[str, ArchiveRecord]) -> set[str]:
         moved = set()
         for record in records:
-            if self._move(record.run, record.archive_id, RECLAIM_FROM, _become(record))[0]:
+            before = seen[record.archive_id]
+            unchanged = _of_attempt(before.attempt)
+            sources = {before.status} & RECLAIM_FROM
+            if self._move(record.run, record.archive_id, sources, _become(record), unchanged)[0]:
                 moved.add(record.archive_id)
         return moved
 
@@ -221,6 +224,10 @@ class InMemoryTransferRecords:
 
 def _become(record: ArchiveRecord) -> Callable[[ArchiveRecord], ArchiveRecord]:
     return lambda _: record
+
+
+def _of_attempt(attempt: int) -> Callable[[ArchiveRecord], bool]:
+    return lambda record: record.attempt == attempt
 
 
 class InMemoryRunFacts:

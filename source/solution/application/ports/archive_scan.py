@@ -19,6 +19,7 @@ class Purpose(StrEnum):
     DUE = "due"
     """Windows that are about to close, and retrievals that Glacier has said nothing of for too long."""
     REPORT = "report"
+    DOWNLOADED = "downloaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +28,19 @@ class ScanQuery:
 
     The moments (ISO 8601) matter to `Purpose.DUE` alone: staged archives whose window ends before ``expiring_before``,
     and requested ones of which Glacier was last asked before the moment that ``overdue_before`` has for their tier.
+    ``before_attempt`` matters to `Purpose.DOWNLOADED` alone: archives of attempts before it.
     """
 
     run: str
     purpose: Purpose
     expiring_before: str = ""
     overdue_before: Mapping[Tier, str] = field(default_factory=dict)
+    before_attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveRow:
-    """An archive as a scan finds it. For work lists only ``archive_id`` is read; absent values are empty."""
+    """An archive as a scan finds it. What the purpose does not need is not read; absent values are empty."""
 
     archive_id: str
     status: str = ""
@@ -70,8 +73,8 @@ class ArchiveScan(Protocol):
 class ArchiveStops(Protocol):
     """Takes archives out of an attempt that is over."""
 
-    def stop(self, run: str, archive_ids: Sequence[str]) -> int:
-        """Mark archives as stopped; returns how many are stopped now that were not.
+    def stop(self, run: str, archive_ids: Sequence[str], *, attempt: int) -> int:
+        """Mark archives as stopped by this attempt; returns how many are stopped now that were not.
 
         Only states that may become ``stopped`` do (`solution.domain.status.ALLOWED_FROM`); an archive that has moved on
         meanwhile stays as it is. Job, window, upload and failure are forgotten with the attempt they belong to.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from solution.domain.status import Metric
 
@@ -48,6 +48,17 @@ class SeenSlot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is counted already: ``slots`` by number, absent ones being empty, and all of attempts before this one.
+
+    `solution.contract.tables.COUNTED_FROM` says what ``counted_from`` means.
+    """
+
+    counted_from: int
+    slots: Mapping[int, SeenSlot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotUpdate:
     """Ids to remember in a slot, if it still has ``version``."""
 
@@ -72,14 +83,23 @@ class Counters(Protocol):
         """The run's counters; None before the inventory has been counted. Consistent."""
         ...
 
-    def seen(self, run: str, slots: Collection[int]) -> dict[int, SeenSlot]:
+    def memory(self, run: str, slots: Collection[int]) -> Memory:
         """What is remembered of each of these slots. Consistent."""
         ...
 
-    def commit(self, run: str, delta: Tally, updates: Collection[SlotUpdate]) -> bool:
-        """Add to the counters and remember the ids, both or neither; False when a slot has another version by now.
+    def commit(self, run: str, delta: Tally, updates: Collection[SlotUpdate], *, counted_from: int) -> bool:
+        """Add to the counters and remember the ids, both or neither.
 
-        Takes at most `MAX_SLOTS_PER_COMMIT` slots.
+        False, and nothing is changed, when a slot has another version by now, or the counters are counted from another
+        attempt. Takes at most `MAX_SLOTS_PER_COMMIT` slots.
+        """
+        ...
+
+    def restate(self, run: str, tally: Tally, *, counted_from: int) -> bool:
+        """Set `COUNTED_METRICS` to ``tally``, which holds all archives of attempts before ``counted_from``.
+
+        False, and nothing is changed, when the counters are counted from that attempt or a later one already, or the
+        run has no counters.
         """
         ...
 
@@ -91,6 +111,9 @@ class Counters(Protocol):
         """Replace the pulse."""
         ...
 
+
+COUNTED_METRICS: Final = (Metric.REQUESTED, Metric.STAGED, Metric.DOWNLOADED, Metric.FAILED)
+"""What follows from the states of archives; the others are stated by the inventory job."""
 
 MAX_SLOTS_PER_COMMIT = 99
 """A DynamoDB transaction holds 100 items; one of them is the counters."""

@@ -14,7 +14,7 @@ from solution.domain.chunk_plan import ChunkPlan
 from solution.domain.status import ALLOWED_FROM, ArchiveStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from solution.domain.archive import Archive, StorageClass, Tier
@@ -24,8 +24,8 @@ def _known(states: frozenset[ArchiveStatus | None]) -> frozenset[ArchiveStatus]:
     return frozenset(state for state in states if state is not None)
 
 
-RECLAIM_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTING])
-"""A resume asks again for what was stopped or failed."""
+RECLAIM_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTING]) | {ArchiveStatus.REQUESTING}
+"""A resume asks again for what was stopped or failed, and for what the attempt before had claimed and not asked for."""
 
 ASKED_FROM: Final = _known(ALLOWED_FROM[ArchiveStatus.REQUESTED]) & {ArchiveStatus.REQUESTING}
 """After the job was asked for; a notification may have overtaken us, then there is nothing to mark."""
@@ -64,6 +64,8 @@ class ArchiveRecord:
     downloaded_at: datetime | None = None
     checksum: str | None = None
     failure: str | None = None
+    attempt: int = 0
+    """The attempt of the run that claimed or stopped it, counted from 1; 0 for unknown."""
 
     @property
     def archive_id(self) -> str:
@@ -141,10 +143,11 @@ class TransferRecords(Protocol):
         """Write new records; returns the archive ids that were new. Existing records stay as they are."""
         ...
 
-    def reclaim(self, records: Sequence[ArchiveRecord]) -> set[str]:
-        """Move stopped and failed archives to ``requesting``, with fresh facts and nothing left of the last attempt.
+    def reclaim(self, records: Sequence[ArchiveRecord], *, seen: Mapping[str, ArchiveRecord]) -> set[str]:
+        """Move archives to ``requesting``, with fresh facts and nothing left of the last attempt.
 
-        Returns the archive ids that were moved.
+        Returns the ids of those moved: the ones whose state, one of `RECLAIM_FROM`, and attempt are still as they were
+        ``seen``, by archive id.
         """
         ...
 
@@ -233,6 +236,7 @@ class RunFacts:
 
     run: str
     execution_name: str
+    attempt: int = 0
 
 
 class RunFactsReader(Protocol):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from solution.application.ports.records import RECLAIM_FROM, ArchiveRecord, Outcome
 from solution.application.use_cases.asking import Wish
 from solution.domain.chunk_plan import MIB, plan_chunks
-from solution.domain.errors import InvalidInput, QuotaUsed
+from solution.domain.errors import InvalidInput, NotPossible, QuotaUsed
 from solution.domain.status import ArchiveStatus
 
 if TYPE_CHECKING:
     from solution.application.ports.clock import Clock, Deadline
-    from solution.application.ports.records import TransferRecords
+    from solution.application.ports.records import RunFactsReader, TransferRecords
     from solution.application.use_cases.allowance import Allowance
     from solution.application.use_cases.asking import JobAsker
     from solution.contract.messages import RetrievalBatch
@@ -41,14 +41,20 @@ class _Tally:
 class RequestArchives:
     """The record comes first, then the job, then its id into the record: no job can exist without a record.
 
-    A record left in ``requesting`` by an attempt that died is asked for again, every other one is left alone; so a
+    A record left in ``requesting`` by an invocation that died is asked for again, every other one is left alone; so a
     repeated batch asks only for what was not asked.
+
+    Every record that is claimed bears the number of the run's attempt, by which its changes are counted. A resume stops
+    all that the attempt before left unfinished, but an invocation of that attempt may still be at work. What it has
+    claimed before the resume registered itself is stopped with the rest. What it claims later is never asked for by
+    it, since it looks after claiming whether its attempt is over, and is adopted by the new attempt.
     """
 
     def __init__(
         self,
         *,
         records: TransferRecords,
+        runs: RunFactsReader,
         allowance: Allowance,
         asker: JobAsker,
         clock: Clock,
@@ -56,6 +62,7 @@ class RequestArchives:
     ) -> None:
         """Archives are cut into chunks of ``chunk_size_mib``, larger where 10,000 would not suffice."""
         self._records = records
+        self._runs = runs
         self._allowance = allowance
         self._asker = asker
         self._clock = clock
@@ -67,10 +74,12 @@ class RequestArchives:
         Raises:
             QuotaUsed: the budget does not allow for all of them now; those it allows for have been asked for.
             Throttled: Glacier still throttles at the deadline. All outcomes are written down by then.
+            NotPossible: a later attempt has taken over the run.
         """
         run = batch.workflow_run
         archives = {archive.archive_id: archive for archive in batch.archives}
         mine = self._claim(batch, archives)
+        self._check_attempt(batch)
         tally = _Tally()
 
         def settle(outcomes: list[Outcome]) -> None:
@@ -111,19 +120,36 @@ class RequestArchives:
         return Requested(requested=tally.requested, failed=tally.failed, already=len(archives) - len(mine))
 
     def _claim(self, batch: RetrievalBatch, archives: dict[str, Archive]) -> set[str]:
-        run = batch.workflow_run
+        run, attempt = batch.workflow_run, batch.attempt
         known = self._records.load_many(run, archives)
+        mine = {
+            record.archive_id
+            for record in known.values()
+            if record.status is ArchiveStatus.REQUESTING and record.attempt == attempt
+        }
         unknown = [self._record(batch, archive) for archive in archives.values() if archive.archive_id not in known]
-        again = [record for record in known.values() if record.status in RECLAIM_FROM]
-        mine = {record.archive_id for record in known.values() if record.status is ArchiveStatus.REQUESTING}
         if unknown:
-            mine |= self._records.create(unknown)
-        for record in again:
+            created = self._records.create(unknown)
+            mine |= created
+            if missed := {record.archive_id for record in unknown} - created:
+                known |= self._records.load_many(run, missed)
+        again = {record.archive_id: record for record in known.values() if _may_be_reclaimed(record, attempt)}
+        for record in again.values():
             if record.upload_id is not None:
                 self._records.forget_parts(run, record.archive_id)
         if again:
-            mine |= self._records.reclaim([self._record(batch, archives[record.archive_id]) for record in again])
+            claims = [self._record(batch, archives[archive_id]) for archive_id in again]
+            mine |= self._records.reclaim(claims, seen=again)
         return mine
+
+    def _check_attempt(self, batch: RetrievalBatch) -> None:
+        if not batch.attempt:
+            return
+        facts = self._runs.facts(batch.workflow_run)
+        if facts is not None and facts.attempt > batch.attempt:
+            raise NotPossible(
+                f"attempt {batch.attempt} of run {batch.workflow_run!r} is over: attempt {facts.attempt} has taken over"
+            )
 
     def _record(self, batch: RetrievalBatch, archive: Archive) -> ArchiveRecord:
         if _impossible(archive):
@@ -141,7 +167,13 @@ class RequestArchives:
             chunk_size=chunk_size,
             chunk_count=count,
             requested_at=self._clock.now(),
+            attempt=batch.attempt,
         )
+
+
+def _may_be_reclaimed(record: ArchiveRecord, attempt: int) -> bool:
+    newest = attempt - 1 if record.status is ArchiveStatus.REQUESTING else attempt
+    return record.status in RECLAIM_FROM and record.attempt <= newest
 
 
 def _impossible(archive: Archive) -> str | None:

@@ -24,4 +24,4 @@ class StopArchives:
 
     def __call__(self, batch: WorkBatch) -> int:
         """Returns how many archives were stopped; those that had moved on are not among them."""
-        return self.stops.stop(batch.workflow_run, batch.archive_ids)
+        return self.stops.stop(batch.workflow_run, batch.archive_ids, attempt=batch.attempt)

@@ -18,6 +18,7 @@ from solution.application.use_cases.abort_uploads import AbortUploads
 from solution.application.use_cases.announce_completion import AnnounceCompletion
 from solution.application.use_cases.check_provided_inventory import CheckProvidedInventory
 from solution.application.use_cases.fetch_naming_override import FetchNamingOverride
+from solution.application.use_cases.recount import Recount
 from solution.application.use_cases.register_run import RegisterRun
 from solution.application.use_cases.report_run import ReportRun
 from solution.application.use_cases.retrieve_inventory import (
@@ -61,6 +62,16 @@ def stop_archives() -> StopArchives:
     """ArchivesStatusStop."""
     own = settings(s.ArchivesStatusStopSettings)
     return StopArchives(stops=DynamoArchiveStops(client=clients.dynamodb(), table=own.retrieval_table_name))
+
+
+@functools.cache
+def recount() -> Recount:
+    """CountersRecount."""
+    own = settings(s.CountersRecountSettings)
+    return Recount(
+        scan=DynamoArchiveScan(client=clients.dynamodb(), table=own.retrieval_table_name),
+        counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
+    )
 
 
 @functools.cache

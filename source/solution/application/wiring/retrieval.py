@@ -53,6 +53,7 @@ def request_archives() -> RequestArchives:
     own = settings(s.InitiateArchiveRetrievalSettings)
     return RequestArchives(
         records=_records(own.retrieval_table_name),
+        runs=DynamoRunFacts(clients.dynamodb(), own.retrieval_table_name),
         allowance=_allowance(own),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),

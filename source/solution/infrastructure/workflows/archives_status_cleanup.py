@@ -7,7 +7,7 @@ from constructs import Construct
 from solution.contract import object_keys as keys
 from solution.infrastructure.function_groups import RunFunctions
 from solution.infrastructure.functions import LONG, STEADY
-from solution.infrastructure.permissions import area, listing, table
+from solution.infrastructure.permissions import area, listing
 from solution.infrastructure.states.maps import (
     FILE_FOUND,
     any_file,
@@ -17,16 +17,13 @@ from solution.infrastructure.states.maps import (
     segments,
 )
 from solution.infrastructure.states.retries import State
-from solution.infrastructure.states.tasks import chain, read_counters
-from solution.infrastructure.storage import InventoryBucket, Tables
+from solution.infrastructure.states.tasks import chain, invoke
+from solution.infrastructure.storage import InventoryBucket
 from solution.infrastructure.workflows.machine import Machine, MachineDefaults, invoke_grant
-
-SETTLE_ROUNDS = 60
-SETTLE_SECONDS = 5
 
 
 class ArchivesStatusCleanup(Construct):
-    """``machine``: input ``workflow_run``, ``vault_name``, ``execution_name`` (of the orchestrator)."""
+    """``machine``: input ``workflow_run``, ``vault_name``, ``attempt``, ``execution_name`` (of the orchestrator)."""
 
     def __init__(
         self,
@@ -35,7 +32,6 @@ class ArchivesStatusCleanup(Construct):
         *,
         defaults: MachineDefaults,
         functions: RunFunctions,
-        tables: Tables,
         inventory: InventoryBucket,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -43,22 +39,19 @@ class ArchivesStatusCleanup(Construct):
         states = chain(
             {
                 **self._stop(functions, bucket.bucket_name),
-                "Settle": {"Type": "Pass", "Result": {"round": 0}, "ResultPath": "$.settle"},
-                "ReadCounters": read_counters(tables.metrics.table_name),
-                **settle_states(),
+                **_recount(functions.counters_recount.function_arn),
             }
         )
         self.machine = Machine(
             self,
             "ArchivesStatusCleanupStateMachine",
             defaults=defaults,
-            comment="Stops every archive of the run that an earlier attempt left unfinished",
+            comment="Stops every archive of the run that an earlier attempt left unfinished, and counts again",
             states=states,
             grants=[
-                invoke_grant(functions.archives_scan, functions.archives_status_stop),
+                invoke_grant(functions.archives_scan, functions.archives_status_stop, functions.counters_recount),
                 area(bucket, keys.ARCHIVES_STATUS_CLEANUP, "GetObject"),
                 listing(bucket.bucket_arn, "ListBucket"),
-                table(tables.metrics, "GetItem"),
             ],
             has_distributed_map=True,
         )
@@ -71,6 +64,7 @@ class ArchivesStatusCleanup(Construct):
                 "Parameters": {
                     "workflow_run.$": "$.workflow_run",
                     "vault_name.$": "$.vault_name",
+                    "attempt.$": "$.attempt",
                     "output_prefix.$": prefix,
                     "segments": segments(),
                 },
@@ -82,11 +76,11 @@ class ArchivesStatusCleanup(Construct):
                 timeout=LONG.timeout,
             ),
             "LookForWork": any_file(bucket, prefix_path="$.output_prefix"),
-            "AnyWork?": {"Type": "Choice", "Choices": [{**FILE_FOUND, "Next": "StopArchives"}], "Default": "Settle"},
+            "AnyWork?": {"Type": "Choice", "Choices": [{**FILE_FOUND, "Next": "StopArchives"}], "Default": "Recount"},
             "StopArchives": rows_of_files(
                 bucket=bucket,
                 prefix_path="$.output_prefix",
-                handed_on={"workflow_run": "$.workflow_run", "vault_name": "$.vault_name"},
+                handed_on={field: f"$.{field}" for field in ("workflow_run", "vault_name", "attempt")},
                 name="StopBatch",
                 task=batch_task(functions.archives_status_stop.function_arn, timeout=STEADY.timeout),
                 concurrency=10,
@@ -94,39 +88,16 @@ class ArchivesStatusCleanup(Construct):
         }
 
 
-def settle_states() -> dict[str, State]:
-    """Wait until the counters have taken in every stop: only then may they be trusted to tell the run's end."""
+def _recount(function_arn: str) -> dict[str, State]:
+    """Count again, now that nothing of the attempts before changes any more; each invocation goes on after the last."""
+    payload = {"workflow_run.$": "$.workflow_run", "attempt.$": "$.attempt", "start.$": "$.recount.next"}
     return {
-        "Settled?": {
+        "Recount": {"Type": "Pass", "Result": {"next": None}, "ResultPath": "$.recount"},
+        "CountArchives": invoke(function_arn, payload, timeout=LONG.timeout, select=["next"], into="recount"),
+        "Counted?": {
             "Type": "Choice",
-            "Choices": [
-                {"Variable": "$.metrics.Item", "IsPresent": False, "Next": "Stopped"},
-                {
-                    "And": [
-                        {"Variable": "$.metrics.Item.failed_count.N", "StringEquals": "0"},
-                        {
-                            "Variable": "$.metrics.Item.requested_count.N",
-                            "StringEqualsPath": "$.metrics.Item.downloaded_count.N",
-                        },
-                    ],
-                    "Next": "Stopped",
-                },
-                {"Variable": "$.settle.round", "NumericGreaterThanEquals": SETTLE_ROUNDS, "Next": "NeverSettled"},
-            ],
-            "Default": "WaitForCounters",
-        },
-        "WaitForCounters": {"Type": "Wait", "Seconds": SETTLE_SECONDS},
-        "CountRound": {
-            "Type": "Pass",
-            "Parameters": {"round.$": "States.MathAdd($.settle.round, 1)"},
-            "ResultPath": "$.settle",
-            "Next": "ReadCounters",
-        },
-        "NeverSettled": {
-            "Type": "Fail",
-            "Error": "CountersNotSettled",
-            "Cause": f"The counters in MetricTable still differ {SETTLE_ROUNDS * SETTLE_SECONDS} seconds after the "
-            "last stop; look at the alarm and the messages of MetricsFailureQueue, then resume again",
+            "Choices": [{"Variable": "$.recount.next", "IsNull": True, "Next": "Stopped"}],
+            "Default": "CountArchives",
         },
         "Stopped": {"Type": "Succeed"},
     }

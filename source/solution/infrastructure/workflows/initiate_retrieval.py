@@ -15,11 +15,11 @@ from solution.infrastructure.states.tasks import call, catch, chain, invoke, rea
 from solution.infrastructure.storage import InventoryBucket, Tables
 from solution.infrastructure.workflows.machine import Machine, MachineDefaults, invoke_grant
 
-HANDED_ON = ("workflow_run", "vault_name", "tier", "s3_storage_class")
+HANDED_ON = ("workflow_run", "vault_name", "tier", "s3_storage_class", "attempt")
 
 
 class InitiateRetrieval(Construct):
-    """``machine``: input ``workflow_run``, ``vault_name``, ``tier``, ``s3_storage_class``, ``execution_name``."""
+    """``machine``: input ``workflow_run``, ``vault_name``, ``tier``, ``s3_storage_class``, ``attempt``."""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ class Orchestrator(Construct):
                 "InitiateRetrieval": _guarded(
                     run_machine(
                         initiate_retrieval.arn,
-                        _fields("workflow_run", "vault_name", "tier", "s3_storage_class", "execution_name"),
+                        _fields("workflow_run", "vault_name", "tier", "s3_storage_class", "attempt"),
                         timeout=LONGEST_RUN,
                     )
                 ),
@@ -181,7 +181,9 @@ def _to_inventory(archives_status_cleanup: Machine, inventory_retrieval: Machine
         },
         "ArchivesStatusCleanup": _guarded(
             run_machine(
-                archives_status_cleanup.arn, _fields("workflow_run", "vault_name", "execution_name"), timeout=7 * DAY
+                archives_status_cleanup.arn,
+                _fields("workflow_run", "vault_name", "attempt", "execution_name"),
+                timeout=7 * DAY,
             )
         ),
         "InventoryRetrieval": _guarded(
@@ -236,8 +238,11 @@ def _clean_up(cleanup: Machine) -> dict[str, State]:
     }
 
 
+_NOT_OF_THE_INPUT = {"execution_name": "$.execution_name", "attempt": "$.registration.attempt"}
+
+
 def _fields(*names: str) -> dict[str, str]:
-    return {f"{name}.$": "$.execution_name" if name == "execution_name" else f"$.input.{name}" for name in names}
+    return {f"{name}.$": _NOT_OF_THE_INPUT.get(name, f"$.input.{name}") for name in names}
 
 
 def _guarded(state: State) -> State:

@@ -48,7 +48,6 @@ class Workflows(Construct):
             "ArchivesStatusCleanup",
             defaults=defaults,
             functions=functions.runs,
-            tables=tables,
             inventory=inventory,
         ).machine
         get_inventory = InventoryRetrieval(
