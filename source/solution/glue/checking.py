@@ -18,17 +18,18 @@ EMPTY: Final = "its size is 0: an archive has at least one byte"
 TWICE: Final = "its archive id appears in an earlier row"
 TOO_LARGE: Final = f"larger than {MAX_OBJECT_BYTES} bytes, the largest S3 object"
 
-_ID_BITS: Final = 21
+_ID_BITS: Final = 14
 
 
 def order_key(creation_date: Column, archive_id: Column) -> Column:
     """One number by which archives are in order of creation, ties by the beginning of their id; null for no date.
 
-    Milliseconds since 1970 (to the year 2109), then three characters of seven bits.
+    Milliseconds since 1970, before it negative, then two characters of seven bits. Dates have years of four digits, so
+    milliseconds need 48 bits and their sign, and all fits into 64.
     """
     milliseconds = F.unix_millis(F.try_to_timestamp(creation_date))
-    characters = [F.ascii(F.substring(archive_id, place, 1)) for place in (1, 2, 3)]
-    rank = characters[0] * 2**14 + characters[1] * 2**7 + characters[2]
+    characters = [F.ascii(F.substring(archive_id, place, 1)) for place in (1, 2)]
+    rank = characters[0] * 2**7 + characters[1]
     return milliseconds * 2**_ID_BITS + rank
 
 

@@ -70,6 +70,10 @@ def test_units_found_by_spark_tile_the_order_and_stay_small(spark: SparkSession)
 
 def test_the_order_key_sorts_by_date_then_by_archive_id(spark: SparkSession) -> None:
     rows = [
+        ("0001-01-01T00:00:00Z", "zz"),
+        ("1969-12-31T23:59:59.999Z", "--"),
+        ("1969-12-31T23:59:59.999Z", "zz"),
+        ("1970-01-01T00:00:00Z", "--"),
         ("2012-05-15T17:21:39Z", "zz"),
         ("2012-05-15T17:21:39.001Z", "--"),
         ("2012-05-15T17:21:39.001Z", "-0"),
@@ -77,6 +81,9 @@ def test_the_order_key_sorts_by_date_then_by_archive_id(spark: SparkSession) -> 
         ("2012-05-15T17:21:39.001Z", "a-"),
         ("2012-05-15T19:21:39.002+02:00", "AA"),
         ("2031-01-01T00:00:00Z", "AA"),
+        ("2109-05-15T07:35:11.103Z", "zz"),
+        ("2109-05-15T07:35:11.104Z", "--"),
+        ("9999-12-31T23:59:59.999Z", "zz"),
     ]
     dated = spark.createDataFrame([(date, mark * 69) for date, mark in rows], "date string, id string")
     found = dated.select(checking.order_key(F.col("date"), F.col("id")).alias("key")).collect()
