@@ -133,6 +133,7 @@ def mappings(solution: Synthesised) -> dict[str, tuple[str, Resource]]:
         ("NotificationsDlq", "DeadLetterProcessor"),
         ("ChunksRetrievalDlq", "DeadLetterProcessor"),
         ("ValidationDlq", "DeadLetterProcessor"),
+        ("MetricsFailureQueue", "UncountedChangesProcessor"),
     ],
 )
 def test_a_queue_is_read_by_its_function_which_may(solution: Synthesised, queue: str, function: str) -> None:
@@ -191,4 +192,4 @@ def stream_filter(solution: Synthesised, table: str) -> dict[str, Any]:
 
 
 def test_nothing_else_is_mapped(solution: Synthesised) -> None:
-    assert len(solution.all("AWS::Lambda::EventSourceMapping")) == 8
+    assert len(solution.all("AWS::Lambda::EventSourceMapping")) == 9

@@ -12,7 +12,7 @@ PAIRS = {
     "ChunksRetrievalQueue": ("ChunksRetrievalDlq", "ChunkRetrieval"),
     "ValidationQueue": ("ValidationDlq", "ArchiveValidation"),
 }
-LAST_RESORTS = ("UnhandledDlq", "MetricsFailureQueue", "AsyncFacilitatorFailureQueue")
+LAST_RESORTS = ("UnhandledDlq", "AsyncFacilitatorFailureQueue")
 
 
 def test_tables_have_the_keys_of_the_contract(solution: Synthesised) -> None:
@@ -105,6 +105,13 @@ def test_visibility_timeouts_are_at_least_six_times_the_functions_time_limit(sol
             assert visibility >= 6 * functions[reader].properties["Timeout"], name
 
 
+def test_changes_that_cannot_be_counted_either_rest_where_a_person_looks(solution: Synthesised) -> None:
+    queue = solution.named("AWS::SQS::Queue", "MetricsFailureQueue").properties
+    last = solution.named("AWS::SQS::Queue", "UnhandledDlq")
+    assert solution.text(queue["RedrivePolicy"]["deadLetterTargetArn"]) == f"<{last.logical_id}.Arn>"
+    assert queue["VisibilityTimeout"] >= 6 * solution.functions()["UncountedChangesProcessor"].properties["Timeout"]
+
+
 def test_messages_are_kept_as_long_as_sqs_allows(solution: Synthesised) -> None:
     kept = {queue.properties["MessageRetentionPeriod"] for queue in solution.all("AWS::SQS::Queue")}
     assert kept == {14 * 24 * 3600}
@@ -148,7 +155,7 @@ def test_notifications_reach_their_queue_as_glacier_wrote_them(solution: Synthes
     assert send["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": topic.logical_id}}}
 
 
-@pytest.mark.parametrize("queue", [*(pair[0] for pair in PAIRS.values()), *LAST_RESORTS])
+@pytest.mark.parametrize("queue", [*(pair[0] for pair in PAIRS.values()), "MetricsFailureQueue", *LAST_RESORTS])
 def test_an_alarm_tells_the_operator_of_anything_in_a_queue_that_should_be_empty(
     solution: Synthesised, queue: str
 ) -> None:

@@ -49,6 +49,7 @@ NOTIFICATIONS_PROCESSOR = _entry("NotificationsProcessor", s.NotificationsProces
 CHUNK_RETRIEVAL = _entry("ChunkRetrieval", s.ChunkRetrievalSettings)
 ARCHIVE_VALIDATION = _entry("ArchiveValidation", s.ArchiveValidationSettings)
 METRICS_PROCESSOR = _entry("MetricsProcessor", s.MetricsProcessorSettings)
+UNCOUNTED_CHANGES_PROCESSOR = _entry("UncountedChangesProcessor", s.UncountedChangesProcessorSettings)
 COMPLETION_CHECKER = _entry("CompletionChecker", s.CompletionCheckerSettings)
 ASYNC_FACILITATOR = _entry("AsyncFacilitator", s.AsyncFacilitatorSettings)
 DEAD_LETTER_PROCESSOR = _entry("DeadLetterProcessor", s.DeadLetterProcessorSettings)

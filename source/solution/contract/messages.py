@@ -204,6 +204,31 @@ class ValidationMessage:
             raise InvalidInput(f"not a validation message: {error}") from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncountedChanges:
+    """Changes of archives that their function gave up, by where they are in the table's stream, both ends included.
+
+    Lambda tells no more of them ("Capturing discarded batches", AWS Lambda Developer Guide).
+    """
+
+    stream_arn: str
+    shard_id: str
+    first: str
+    last: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From what Lambda sends to a stream's on-failure queue; raises `InvalidInput` for anything else."""
+        what = "the report of a failed batch"
+        found = _field(_object(text, what), "DDBStreamBatchInfo", what)
+        return cls(
+            stream_arn=_field(found, "streamArn", what),
+            shard_id=_field(found, "shardId", what),
+            first=_field(found, "startSequenceNumber", what),
+            last=_field(found, "endSequenceNumber", what),
+        )
+
+
 def _object(text: str, what: str) -> dict[str, Any]:
     try:
         source = json.loads(text)

@@ -209,6 +209,13 @@ class MetricsProcessorSettings(_Records):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UncountedChangesProcessorSettings(MetricsProcessorSettings):
+    """Counts what MetricsProcessor has given up."""
+
+    metrics_failures_queue_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompletionCheckerSettings(MetricsProcessorSettings):
     """The periodic safety net; ends a run whose counters did not move for ``stall_seconds``."""
 

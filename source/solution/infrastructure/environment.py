@@ -37,6 +37,7 @@ def function_environment(
         "RUN_NOTIFICATIONS_TOPIC_ARN": topics.run_notifications.topic_arn,
         "NOTIFICATIONS_QUEUE_URL": queues.notifications.queue.queue_url,
         "CHUNKS_QUEUE_URL": queues.chunks.queue.queue_url,
+        "METRICS_FAILURES_QUEUE_URL": queues.metrics_failures.queue_url,
         "VALIDATION_QUEUE_URL": queues.validation.queue.queue_url,
         "GLACIER_ENDPOINT_URL": parameters.glacier_endpoint_url,
         "CHUNK_SIZE_MIB": parameters.chunk_size_mib,

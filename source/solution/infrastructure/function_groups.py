@@ -24,6 +24,7 @@ from solution.infrastructure.permissions import (
     objects,
     publish,
     read_stream,
+    reread_stream,
     send,
     table,
     vaults,
@@ -386,6 +387,7 @@ class RetrievalFunctions(Construct):
             self.archive_validation,
             self.dead_letter_processor,
             self.metrics_processor,
+            self.uncounted_changes_processor,
             self.completion_checker,
             self.async_facilitator,
         )
@@ -401,6 +403,19 @@ class RetrievalFunctions(Construct):
                 *read_stream(tables.retrieval),
                 send(queues.metrics_failures),
                 # a transaction is authorised by what it does
+                table(tables.metrics, "BatchGetItem", "GetItem", "UpdateItem"),
+                table(tables.retrieval, "GetItem"),
+                result,
+            ],
+        )
+        self.uncounted_changes_processor = factory.make(
+            self,
+            ep.UNCOUNTED_CHANGES_PROCESSOR,
+            size=STEADY,
+            does="Counts changes that MetricsProcessor has given up",
+            grants=[
+                consume(queues.metrics_failures),
+                reread_stream(tables.retrieval),
                 table(tables.metrics, "BatchGetItem", "GetItem", "UpdateItem"),
                 table(tables.retrieval, "GetItem"),
                 result,
@@ -440,6 +455,7 @@ class RetrievalFunctions(Construct):
             ("ValidationDlq", queues.validation),
         ):
             map_queue(self, name, self.dead_letter_processor, pair.dead_letters, batch=10, most=5)
+        map_queue(self, "Uncounted", self.uncounted_changes_processor, queues.metrics_failures, batch=1, most=2)
 
     def _map_streams(self, tables: Tables, queues: Queues) -> None:
         map_stream(
@@ -504,4 +520,5 @@ def timeouts() -> dict[str, cdk.Duration]:
         "chunk_timeout": STREAMING.duration,
         "validation_timeout": LONG.duration,
         "dead_letter_timeout": QUICK.duration,
+        "uncounted_timeout": STEADY.duration,
     }

@@ -117,15 +117,16 @@ class Queues(Construct):
         chunk_timeout: cdk.Duration,
         validation_timeout: cdk.Duration,
         dead_letter_timeout: cdk.Duration,
+        uncounted_timeout: cdk.Duration,
     ) -> None:
         super().__init__(scope, construct_id)
         self._dead_letter_timeout = dead_letter_timeout
-        # What the dead-letter function itself cannot handle rests here until a person looks.
+        # What the functions behind dead letters cannot handle themselves rests here until a person looks.
         self.unhandled = self._last_resort("UnhandledDlq")
         self.notifications = self._pair("NotificationsQueue", "NotificationsDlq", notifications_timeout)
         self.chunks = self._pair("ChunksRetrievalQueue", "ChunksRetrievalDlq", chunk_timeout)
         self.validation = self._pair("ValidationQueue", "ValidationDlq", validation_timeout)
-        self.metrics_failures = self._last_resort("MetricsFailureQueue")
+        self.metrics_failures = self._queue("MetricsFailureQueue", uncounted_timeout, self.unhandled)
         self.facilitator_failures = self._last_resort("AsyncFacilitatorFailureQueue")
         facilitator_topic.add_subscription(
             subscriptions.SqsSubscription(self.notifications.queue, raw_message_delivery=True)

@@ -167,6 +167,13 @@ def read_stream(on: dynamodb.ITable) -> tuple[Grant, Grant]:
     )
 
 
+def reread_stream(on: dynamodb.ITable) -> Grant:
+    """Read records of a table's stream by where they are."""
+    if on.table_stream_arn is None:
+        raise ValueError(f"table {on.node.path} has no stream to read: give it one")
+    return Grant(actions=["dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources=[on.table_stream_arn])
+
+
 def publish(topic: sns.ITopic, key: kms.IKey) -> tuple[Grant, Grant]:
     """Publish to an encrypted topic."""
     return (

@@ -7,7 +7,7 @@ the next call cheap. So nothing else in this package may call ``boto3.client``.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -52,6 +52,12 @@ ONCE = _config(attempts=1)
 def dynamodb() -> DynamoDBClient:
     """DynamoDB."""
     return boto3.client("dynamodb", config=ADAPTIVE)
+
+
+@functools.cache
+def dynamodb_streams() -> Any:
+    """The streams of DynamoDB's tables."""
+    return boto3.client("dynamodbstreams", config=SHARED)
 
 
 @functools.cache

@@ -21,6 +21,12 @@ def chunks() -> Redelivery:
 
 
 @functools.cache
+def uncounted_changes() -> Redelivery:
+    """UncountedChangesProcessor."""
+    return SqsRedelivery(clients.sqs(), settings(s.UncountedChangesProcessorSettings).metrics_failures_queue_url)
+
+
+@functools.cache
 def validations() -> Redelivery:
     """ArchiveValidation."""
     return SqsRedelivery(clients.sqs(), settings(s.ArchiveValidationSettings).validation_queue_url)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from solution.application.adapters import clients
+from solution.application.adapters.change_stream import DynamoChangeStream
 from solution.application.adapters.counters import DynamoCounters
 from solution.application.adapters.facilitator import DynamoFacilitator, StepFunctionsGate
 from solution.application.adapters.glacier import BotoGlacierJobs
@@ -22,6 +23,7 @@ from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.bury_message import BuryMessage
 from solution.application.use_cases.calculate_timeout import CalculateTimeout
 from solution.application.use_cases.completion import CheckCompletion
+from solution.application.use_cases.count_again import CountAgain
 from solution.application.use_cases.count_changes import CountChanges
 from solution.application.use_cases.extend_windows import ExtendWindows
 from solution.application.use_cases.follow_up_retrievals import FollowUpRetrievals
@@ -148,6 +150,12 @@ def count_changes() -> CountChanges:
         clock=clock(),
         jitter=FullJitter(base=0.05, cap=2.0),
     )
+
+
+@functools.cache
+def count_again() -> CountAgain:
+    """UncountedChangesProcessor."""
+    return CountAgain(stream=DynamoChangeStream(clients.dynamodb_streams()), count=count_changes())
 
 
 @functools.cache
