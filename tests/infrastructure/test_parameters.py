@@ -142,6 +142,7 @@ def role_id(solution: Synthesised, resource: Any) -> str:
         ("WindowExtensionRule", "WindowExtensionPeriodMinutes"),
         ("DashboardUpdateRule", "DashboardUpdatePeriodMinutes"),
         ("CompletionCheckRule", "CompletionCheckPeriodMinutes"),
+        ("RunWatchRule", "RunWatchPeriodMinutes"),
     ],
 )
 def test_a_period_of_one_minute_is_in_the_singular(solution: Synthesised, rule: str, parameter: str) -> None:
@@ -151,7 +152,7 @@ def test_a_period_of_one_minute_is_in_the_singular(solution: Synthesised, rule: 
     assert one == "rate(1 minute)"
     assert solution.text(more) == f"rate(<{parameter}> minutes)"
     assert properties["State"] == "ENABLED"
-    assert "Targets" not in properties
+    assert ("Targets" in properties) is (rule == "RunWatchRule")
 
 
 def test_a_destination_bucket_is_made_only_where_none_is_named(solution: Synthesised) -> None:

@@ -173,3 +173,11 @@ def test_an_alarm_tells_of_machines_that_rules_start_and_nobody_waits_for(soluti
     alarm = solution.named("AWS::CloudWatch::Alarm", f"{machine}Failures").properties
     assert alarm["MetricName"] == "ExecutionsFailed"
     assert solution.text(alarm["Dimensions"][0]["Value"]) == f"<{solution.machines()[machine].logical_id}.Arn>"
+
+
+def test_an_alarm_tells_when_runs_cannot_be_watched(solution: Synthesised) -> None:
+    alarm = solution.named("AWS::CloudWatch::Alarm", "RunWatcherErrors").properties
+    topic = solution.named("AWS::SNS::Topic", "RunNotificationsTopic")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert alarm["Dimensions"][0]["Value"] == {"Ref": solution.functions()["RunWatcher"].logical_id}
+    assert alarm["AlarmActions"] == [{"Ref": topic.logical_id}]

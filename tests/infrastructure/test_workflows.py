@@ -190,30 +190,53 @@ def test_partitions_are_read_by_the_columns_of_the_contract(solution: Synthesise
     assert used <= set(PARTITION_COLUMNS)
 
 
-def test_whatever_fails_in_a_registered_run_it_is_cleaned_up(solution: Synthesised) -> None:
+def test_whatever_fails_in_a_run_it_is_cleaned_up(solution: Synthesised) -> None:
     whole = definition(solution, "OrchestratorStateMachine")["States"]
     for label, state in whole.items():
-        if state["Type"] == "Task" and label not in ("RegisterRun", "Cleanup"):
+        if state["Type"] == "Task" and label != "Cleanup":
             last = state["Catch"][-1]
             assert last["ErrorEquals"] == ["States.ALL"], label
             assert last["Next"] == "Cleanup", label
             assert last["ResultPath"] == "$.failure", label
 
 
-def test_a_run_that_cannot_be_registered_is_not_cleaned_up_for_its_id_may_be_another_runs(
-    solution: Synthesised,
-) -> None:
-    register = definition(solution, "OrchestratorStateMachine")["States"]["RegisterRun"]
-    assert register["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "RunFailed"}]
+def test_the_children_of_a_run_are_named_after_it_so_that_they_can_be_found_and_ended(solution: Synthesised) -> None:
+    started = {
+        state["Parameters"]["StateMachineArn"]: state["Parameters"]["Name.$"]
+        for state in states(solution, "OrchestratorStateMachine").values()
+        if "states:startExecution" in state.get("Resource", "")
+    }
+    assert started == dict.fromkeys(
+        (arn(solution, child) for child in STARTED["OrchestratorStateMachine"]), "$.execution_name"
+    )
+    closer = solution.role_of(solution.functions()["RunCloser"])
+    ended = {e.split(":execution:")[1].split("-")[0] for e in solution.may(closer, "states:StopExecution")}
+    assert ended == STARTED["OrchestratorStateMachine"] - {"CleanupStateMachine"}
+
+
+def test_the_clean_up_touches_nothing_before_it_knows_that_the_run_is_its_own(solution: Synthesised) -> None:
+    whole = definition(solution, "CleanupStateMachine")["States"]
+    assert [*whole][:3] == ["Prepare", "CloseRun", "WhoseRun?"]
+    assert whole["CloseRun"]["Catch"][-1]["Next"] == "NotClosed"
+    assert whole["WhoseRun?"]["Default"] == "TellNotBegun"
+    assert (whole["TellNotBegun"]["Next"], whole["NotBegun"]["Type"]) == ("NotBegun", "Succeed")
+
+
+def test_uploads_are_aborted_after_the_run_is_closed_and_quiet_and_reported_after_that(solution: Synthesised) -> None:
+    labels = [*definition(solution, "CleanupStateMachine")["States"]]
+    order = ["CloseRun", "RemoveWindowExtensionTarget", "LookForQuiet", "AbortUploads", "WriteManifest", "WriteReport"]
+    assert sorted(order, key=labels.index) == order
 
 
 def test_no_step_of_the_clean_up_keeps_the_next_from_running(solution: Synthesised) -> None:
     whole = definition(solution, "CleanupStateMachine")["States"]
-    steps = {label: state for label, state in whole.items() if state["Type"] in ("Task", "Map")}
+    own = ("CloseRun", "TellNotBegun")
+    steps = {label: state for label, state in whole.items() if state["Type"] in ("Task", "Map") and label not in own}
     assert list(steps) == [
         "RemoveWindowExtensionTarget",
         "RemoveDashboardUpdateTarget",
         "RemoveCompletionCheckTarget",
+        "LookForQuiet",
         "AbortUploads",
         "WriteManifest",
         "WriteReport",
@@ -223,6 +246,9 @@ def test_no_step_of_the_clean_up_keeps_the_next_from_running(solution: Synthesis
     for label, state in steps.items():
         last = state["Catch"][-1]
         assert last["ErrorEquals"] == ["States.ALL"], label
+        if label == "LookForQuiet":
+            assert last["Next"] == "AbortUploads"
+            continue
         assert whole[last["Next"]]["Next"] == state["Next"] if last["Next"] != state["Next"] else True, label
 
 
@@ -294,15 +320,51 @@ def test_the_completion_rule_calls_its_function_which_lets_it(solution: Synthesi
     rule = solution.named("AWS::Events::Rule", "CompletionCheckRule")
     checker = f"<{solution.functions()['CompletionChecker'].logical_id}.Arn>"
     assert put_targets(solution)[f"<{rule.logical_id}>"]["Arn"] == checker
-    (permission,) = solution.all("AWS::Lambda::Permission")
-    assert permission.properties["Principal"] == "events.amazonaws.com"
-    assert solution.text(permission.properties["FunctionName"]) == checker
-    assert solution.text(permission.properties["SourceArn"]) == f"<{rule.logical_id}.Arn>"
+    assert permissions(solution)[f"<{rule.logical_id}.Arn>"] == checker
+
+
+def permissions(solution: Synthesised) -> dict[str, str]:
+    """Functions that rules may call, by rule."""
+    found = {}
+    for permission in solution.all("AWS::Lambda::Permission"):
+        assert permission.properties["Principal"] == "events.amazonaws.com"
+        source, function = permission.properties["SourceArn"], permission.properties["FunctionName"]
+        found[solution.text(source)] = solution.text(function)
+    return found
+
+
+@pytest.mark.parametrize("name", ["RunWatchRule", "OrchestratorEndedRule"])
+def test_runs_are_watched_by_rules_that_need_no_run_to_tell_them(solution: Synthesised, name: str) -> None:
+    rule = solution.named("AWS::Events::Rule", name)
+    watcher = f"<{solution.functions()['RunWatcher'].logical_id}.Arn>"
+    assert [solution.text(target["Arn"]) for target in rule.properties["Targets"]] == [watcher]
+    assert rule.properties["State"] == "ENABLED"
+    assert permissions(solution)[f"<{rule.logical_id}.Arn>"] == watcher
+
+
+def test_the_end_of_an_orchestrator_is_looked_at_at_once_unless_it_ended_well(solution: Synthesised) -> None:
+    pattern = solution.named("AWS::Events::Rule", "OrchestratorEndedRule").properties["EventPattern"]
+    assert pattern["source"] == ["aws.states"]
+    assert pattern["detail-type"] == ["Step Functions Execution Status Change"]
+    assert pattern["detail"]["status"] == ["ABORTED", "FAILED", "TIMED_OUT"]
+    [machine] = pattern["detail"]["stateMachineArn"]
+    assert solution.text(machine).endswith(":stateMachine:OrchestratorStateMachine-{suffix}")
+
+
+def test_those_who_end_runs_may_start_the_clean_up_and_end_the_orchestrator(solution: Synthesised) -> None:
+    for function in ("RunWatcher", "RunStopper"):
+        own = solution.role_of(solution.functions()[function])
+        [started] = solution.may(own, "states:StartExecution")
+        assert started.endswith(":stateMachine:CleanupStateMachine-{suffix}")
+        [stopped] = solution.may(own, "states:StopExecution")
+        assert stopped.endswith(":execution:OrchestratorStateMachine-{suffix}:*")
 
 
 def test_targets_come_and_go_on_our_three_rules_alone(solution: Synthesised) -> None:
-    rules = {f"<{rule.logical_id}.Arn>" for rule in solution.all("AWS::Events::Rule")}
-    own = {r for r in solution.may(role(solution, "OrchestratorStateMachine"), "events:PutTargets") if r in rules}
+    targeted = ("WindowExtensionRule", "DashboardUpdateRule", "CompletionCheckRule")
+    rules = {f"<{solution.named('AWS::Events::Rule', name).logical_id}.Arn>" for name in targeted}
+    every = {f"<{rule.logical_id}.Arn>" for rule in solution.all("AWS::Events::Rule")}
+    own = {r for r in solution.may(role(solution, "OrchestratorStateMachine"), "events:PutTargets") if r in every}
     assert own == rules
     assert solution.may(role(solution, "CleanupStateMachine"), "events:RemoveTargets") == rules
 

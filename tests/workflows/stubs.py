@@ -20,6 +20,7 @@ Answer = Callable[[dict[str, Any]], Any]
 
 CALLED_BY_MACHINES = (
     functions.RUN_REGISTRAR,
+    functions.RUN_CLOSER,
     functions.ARCHIVES_SCAN,
     functions.ARCHIVES_STATUS_STOP,
     functions.COUNTERS_RECOUNT,
@@ -71,6 +72,7 @@ class Stubs:
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
         self._calls: list[Call] = []
+        self._begun: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         self.over = threading.Event()
         """Set when the test is over: whoever answers late may stop."""
@@ -88,6 +90,11 @@ class Stubs:
         with self._lock:
             return [call for call in self._calls if call.function == function.name]
 
+    def begun(self, function: EntryPoint, run: str) -> bool:
+        """Whether it has been called for the run, answered or not."""
+        with self._lock:
+            return any(called == function.name and run in event for called, event in self._begun)
+
     def events(self, function: EntryPoint) -> list[dict[str, Any]]:
         """What it was given."""
         return [call.event for call in self.calls(function)]
@@ -104,6 +111,8 @@ class Stubs:
     def reply(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """The line that goes back to the function."""
         began = time.monotonic()
+        with self._lock:
+            self._begun.append((function, json.dumps(event)))
         try:
             found: dict[str, Any] = {"result": self._answers[function](event)}
         except Exception as error:  # noqa: BLE001 - whatever the test raises is what the function raises
@@ -173,6 +182,11 @@ def error(name: str, message: str = "as the test wishes") -> Exception:
     """An exception of a class of this name, such as ``Throttled``."""
     made: Exception = type(name, (Exception,), {})(message)
     return made
+
+
+def quiet(event: dict[str, Any]) -> dict[str, Any]:
+    """The run is the clean-up's, and nothing of it moves."""
+    return {"found": "ours", "quiet": True, "failure": event["failure"], "memory": {}}
 
 
 PLAIN_ANSWERS: Mapping[EntryPoint, Any] = {

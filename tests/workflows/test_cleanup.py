@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from solution.contract import metrics
-from solution.contract.entry_points import ABORT_UPLOADS, ARCHIVES_SCAN, COMPLETION_NOTICE, RUN_REPORT, EntryPoint
+from solution.contract.entry_points import (
+    ABORT_UPLOADS,
+    ARCHIVES_SCAN,
+    COMPLETION_NOTICE,
+    RUN_CLOSER,
+    RUN_REPORT,
+    EntryPoint,
+)
 from solution.domain.archive import StorageClass, Tier
 from tests.local.support import unique
 from tests.workflows.stubs import PLAIN_ANSWERS, Stubs, always, error, in_turn
@@ -33,6 +42,17 @@ def order(run: str, failure: dict[str, str] | None = None) -> dict[str, object]:
     }
 
 
+def notice(run: str, **changes: Any) -> dict[str, Any]:
+    """What the notice's function is given."""
+    shared = {"workflow_run": run, "vault_name": VAULT, "execution_name": f"{run}-1"}
+    return {**shared, "report": None, "failure": None, "begun": True, **changes}
+
+
+def closing(found: str = "ours", *, still: bool = False, memory: Any = None) -> dict[str, Any]:
+    """What RunCloser answers."""
+    return {"found": found, "quiet": not still, "failure": None, "memory": memory or {}}
+
+
 def add_targets(world: World, run: str) -> None:
     """What the orchestrator has put into the rules."""
     target = {"Id": run, "Arn": f"arn:aws:lambda:us-east-1:000000000000:function:{unique('f')}", "Input": "{}"}
@@ -51,6 +71,7 @@ def test_a_run_that_ended_well_is_put_away_and_told(world: World, stubs: Stubs, 
     assert world.targets(run) == {}
     scans = stubs.events(ARCHIVES_SCAN)
     assert stubs.called() == [
+        RUN_CLOSER.name,
         ABORT_UPLOADS.name,
         *[ARCHIVES_SCAN.name] * len(scans),
         RUN_REPORT.name,
@@ -62,9 +83,7 @@ def test_a_run_that_ended_well_is_put_away_and_told(world: World, stubs: Stubs, 
     assert stubs.events(RUN_REPORT) == [
         {"workflow_run": run, "vault_name": VAULT, "execution_name": f"{run}-1", "failure": None}
     ]
-    assert stubs.events(COMPLETION_NOTICE) == [
-        {"workflow_run": run, "vault_name": VAULT, "report": outcome, "failure": None}
-    ]
+    assert stubs.events(COMPLETION_NOTICE) == [notice(run, report=outcome)]
 
 
 def test_the_last_counters_become_metrics(world: World, run: str) -> None:
@@ -104,16 +123,14 @@ def test_a_step_that_fails_keeps_no_other_from_running(
     ended = world.execute(MACHINE, order(run))
     assert (ended.status, ended.error) == ("FAILED", f"{STEPS[function]}Failed")
     assert "this step cannot be taken" in ended.cause
-    assert set(stubs.called()) == {step.name for step in STEPS}
+    assert set(stubs.called()) == {RUN_CLOSER.name, *(step.name for step in STEPS)}
     assert world.targets(run) == {}
 
 
 def test_a_notice_is_sent_even_without_a_report(world: World, stubs: Stubs, run: str) -> None:
     stubs.answer(RUN_REPORT, in_turn(error("NotPossible")))
     world.execute(MACHINE, order(run))
-    assert stubs.events(COMPLETION_NOTICE) == [
-        {"workflow_run": run, "vault_name": VAULT, "report": None, "failure": None}
-    ]
+    assert stubs.events(COMPLETION_NOTICE) == [notice(run)]
 
 
 def test_targets_that_cannot_be_removed_keep_nothing_else_from_happening(world: World, stubs: Stubs, run: str) -> None:
@@ -122,7 +139,7 @@ def test_targets_that_cannot_be_removed_keep_nothing_else_from_happening(world: 
         ended = world.execute(MACHINE, order(run))
     assert ended.status == "FAILED"
     assert ended.error.endswith("TargetFailed")
-    assert set(stubs.called()) == {step.name for step in STEPS}
+    assert set(stubs.called()) == {RUN_CLOSER.name, *(step.name for step in STEPS)}
 
 
 def test_a_dashboard_that_cannot_be_updated_is_no_failure(world: World, stubs: Stubs, run: str) -> None:
@@ -145,3 +162,59 @@ def test_a_step_that_only_stumbles_is_tried_again(world: World, stubs: Stubs, ru
     stubs.answer(ABORT_UPLOADS, in_turn(error("Throttled"), PLAIN_ANSWERS[ABORT_UPLOADS]))
     assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
     assert len(stubs.events(ABORT_UPLOADS)) == 2
+
+
+def test_copies_on_their_way_are_waited_for_before_uploads_are_aborted(world: World, stubs: Stubs, run: str) -> None:
+    add_targets(world, run)
+    targets: list[dict[str, Any]] = []
+
+    def close(event: dict[str, Any]) -> dict[str, Any]:
+        targets.append(world.targets(run))
+        looks = (event["memory"] or {}).get("looks", 0) + 1
+        assert stubs.events(ABORT_UPLOADS) == []
+        return {**closing(still=looks < 3, memory={"looks": looks}), "failure": {"Error": "RunStopped", "Cause": "x"}}
+
+    stubs.answer(RUN_CLOSER, close)
+    with world.changed(MACHINE, {"WaitForQuiet": {"Seconds": 0}}):
+        ended = world.execute(MACHINE, order(run, {"Error": "States.TaskFailed", "Cause": "y"}))
+    assert ended.status == "SUCCEEDED"
+    assert [event["memory"] for event in stubs.events(RUN_CLOSER)] == [None, {"looks": 1}, {"looks": 2}]
+    assert (set(targets[0]), targets[1:]) == (set(RULES), [{}, {}])
+    # the closer knows better why the run ends
+    assert [event["failure"] for event in stubs.events(RUN_REPORT)] == [{"Error": "RunStopped", "Cause": "x"}]
+
+
+def test_a_look_that_fails_does_not_keep_the_run_from_its_end(world: World, stubs: Stubs, run: str) -> None:
+    stubs.answer(RUN_CLOSER, in_turn(closing(still=True), error("NotPossible")))
+    with world.changed(MACHINE, {"WaitForQuiet": {"Seconds": 0}}):
+        ended = world.execute(MACHINE, order(run))
+    assert ended.status == "SUCCEEDED"
+    assert len(stubs.events(COMPLETION_NOTICE)) == 1
+
+
+def test_a_run_of_somebody_else_is_left_alone_and_the_operator_told(world: World, stubs: Stubs, run: str) -> None:
+    add_targets(world, run)
+    stubs.answer(RUN_CLOSER, always(closing("foreign")))
+    stubs.answer(COMPLETION_NOTICE, always({"outcome": "FAILED"}))
+    failure = {"Error": "NotPossible", "Cause": "exists already"}
+    ended = world.execute(MACHINE, order(run, failure))
+    assert (ended.status, ended.output) == ("SUCCEEDED", {"outcome": "FAILED"})
+    assert stubs.called() == [RUN_CLOSER.name, COMPLETION_NOTICE.name]
+    assert stubs.events(COMPLETION_NOTICE) == [notice(run, failure=failure, begun=False)]
+    assert set(world.targets(run)) == set(RULES)
+
+
+def test_a_run_that_was_cleaned_up_before_is_not_told_of_again(world: World, stubs: Stubs, run: str) -> None:
+    stubs.answer(RUN_CLOSER, always(closing("ended")))
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert stubs.called() == [RUN_CLOSER.name]
+
+
+def test_a_run_that_cannot_be_closed_is_left_to_the_next_look(world: World, stubs: Stubs, run: str) -> None:
+    add_targets(world, run)
+    stubs.answer(RUN_CLOSER, in_turn(error("NotPossible", "no table")))
+    ended = world.execute(MACHINE, order(run))
+    assert (ended.status, ended.error) == ("FAILED", "CloseRunFailed")
+    assert "no table" in ended.cause
+    assert stubs.called() == [RUN_CLOSER.name]
+    assert set(world.targets(run)) == set(RULES)

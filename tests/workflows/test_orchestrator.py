@@ -13,6 +13,7 @@ from solution.contract.entry_points import (
     COUNTERS_RECOUNT,
     INITIATE_ARCHIVE_RETRIEVAL,
     PROVIDED_INVENTORY_CHECK,
+    RUN_CLOSER,
     RUN_REGISTRAR,
     RUN_REPORT,
     SEND_ANONYMIZED_STATS,
@@ -21,7 +22,7 @@ from solution.contract.entry_points import (
 from solution.contract.messages import JobResult, OrchestratorInput
 from solution.contract.tables import completion_job_id
 from solution.domain.archive import MigrationType, StorageClass, Tier
-from tests.workflows.stubs import Stubs, error, in_turn
+from tests.workflows.stubs import Stubs, always, error, in_turn
 from tests.workflows.test_initiate_retrieval import sort
 from tests.workflows.world import VAULT, World
 
@@ -79,6 +80,7 @@ def test_a_launch_goes_through_every_phase_in_order(world: World, stubs: Stubs, 
         PROVIDED_INVENTORY_CHECK.name,
         SEND_ANONYMIZED_STATS.name,
         INITIATE_ARCHIVE_RETRIEVAL.name,
+        RUN_CLOSER.name,
         ABORT_UPLOADS.name,
         *[ARCHIVES_SCAN.name] * scans,
         RUN_REPORT.name,
@@ -238,12 +240,28 @@ def test_a_run_that_cannot_be_registered_harms_nobody(world: World, stubs: Stubs
     other = {"Id": run, "Arn": "arn:aws:lambda:us-east-1:000000000000:function:other", "Input": "{}"}
     world.solution.client("events").put_targets(Rule=world.rule("CompletionCheck"), Targets=[other])
     stubs.answer(RUN_REGISTRAR, in_turn(error(name, f"WorkflowRun {run!r} exists already")))
+    stubs.answer(RUN_CLOSER, always({"found": "foreign", "quiet": True, "failure": None, "memory": {}}))
     ended = execute(world, run)
     assert (ended.status, ended.error) == ("FAILED", name)
     assert "exists already" in ended.cause
-    assert stubs.called() == [RUN_REGISTRAR.name]
+    assert stubs.called() == [RUN_REGISTRAR.name, RUN_CLOSER.name, COMPLETION_NOTICE.name]
+    [notice] = stubs.events(COMPLETION_NOTICE)
+    assert (notice["begun"], notice["failure"]["Error"]) == (False, name)
     assert set(world.targets(run)) == {"CompletionCheck"}
     world.solution.client("events").remove_targets(Rule=world.rule("CompletionCheck"), Ids=[run])
+
+
+@pytest.mark.usefixtures("job_id")
+def test_a_run_whose_registration_failed_after_its_record_was_written_is_cleaned_up(
+    world: World, stubs: Stubs, run: str
+) -> None:
+    stubs.answer(RUN_REGISTRAR, in_turn(error("ClientError", "the answer was lost")))
+    ended = execute(world, run)
+    assert (ended.status, ended.error) == ("FAILED", "ClientError")
+    [failure] = told(stubs, RUN_REPORT)
+    assert failure is not None
+    assert "the answer was lost" in failure["Cause"]
+    assert told(stubs, COMPLETION_NOTICE) == [failure]
 
 
 def test_a_registrar_that_stumbles_is_tried_again(world: World, stubs: Stubs, run: str, job_id: str) -> None:

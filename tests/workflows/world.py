@@ -12,11 +12,12 @@ from typing import Any
 
 from solution.contract import object_keys as keys
 from solution.contract import tables
+from solution.contract.entry_points import RUN_CLOSER
 from solution.contract.messages import JobResult
 from solution.domain.status import Metric
 from tests.local.deployed import Solution
 from tests.local.support import unique, until, zipped
-from tests.workflows.stubs import CALLED_BY_MACHINES, PLAIN_ANSWERS, Exchange, Stubs, always
+from tests.workflows.stubs import CALLED_BY_MACHINES, PLAIN_ANSWERS, Exchange, Stubs, always, quiet
 
 VAULT = "vault"
 ENDED_AT_ONCE = """
@@ -77,6 +78,7 @@ class World:
         self.stubs = self._exchange.stubs = Stubs()
         for function, result in PLAIN_ANSWERS.items():
             self.stubs.answer(function, always(result))
+        self.stubs.answer(RUN_CLOSER, quiet)
 
     def end(self) -> None:
         """Let go whoever still waits for an answer."""
@@ -89,6 +91,11 @@ class World:
         arn: str = self._client("stepfunctions").start_execution(
             stateMachineArn=self._machines[machine], name=name or unique("execution"), input=json.dumps(payload)
         )["executionArn"]
+        return arn
+
+    def arn(self, machine: str) -> str:
+        """ARN of the machine."""
+        arn: str = self._machines[machine]
         return arn
 
     def execute(self, machine: str, payload: Mapping[str, Any], name: str | None = None) -> Execution:

@@ -16,6 +16,7 @@ from solution.cli.local import app as local_app
 from solution.cli.report import report
 from solution.cli.resume import resume
 from solution.cli.status import status
+from solution.cli.stop import stop
 from solution.cli.verify import verify
 from solution.cli.watch import watch
 
@@ -50,6 +51,7 @@ app.command()(estimate)
 app.command()(launch)
 app.command()(resume)
 app.command()(watch)
+app.command()(stop)
 app.command()(status)
 app.command()(report)
 app.command()(verify)

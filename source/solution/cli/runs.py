@@ -46,8 +46,8 @@ class Count:
 class RunState:
     """One look at a run.
 
-    ``outcome`` is the run's own word for its end (`tables.RunStatus`), RUNNING before; ``failure`` is the reason of a
-    failed orchestrator, else empty. Times are ISO 8601 in UTC, empty where unknown.
+    ``outcome`` is the run's own word for where it stands; ``failure``, of a run that has ended, is why it failed or was
+    stopped, else empty. Times are ISO 8601 in UTC, empty where unknown.
     """
 
     run: str
@@ -119,10 +119,10 @@ def read_run(target: Target, run: str, *, execution_arn: str = "") -> RunState:
         raise InvalidInput(f"run {run!r} is not known to this stack: check the id, the region and the account")
     execution = _execution(target, execution_arn or record.get(tables.Run.EXECUTION_ARN, ""))
     counters = _counters(target, run)
-    recorded = tables.RunStatus(record.get(tables.Run.STATUS, tables.RunStatus.RUNNING))
-    ended = execution.status not in _EXECUTION_RUNNING if execution else recorded is not tables.RunStatus.RUNNING
-    broken = ended and execution is not None and execution.status != "SUCCEEDED"
-    outcome = tables.RunStatus.FAILED if broken else recorded if ended else tables.RunStatus.RUNNING
+    running = execution is not None and execution.status in _EXECUTION_RUNNING
+    registered = bool(record) and execution_arn in ("", record.get(tables.Run.EXECUTION_ARN))
+    outcome, ended = _standing(record if registered else None, running=running)
+    failure = record.get(tables.Run.FAILURE, "") if registered else ""
     return RunState(
         run=run,
         vault_name=record.get(tables.Run.VAULT_NAME, ""),
@@ -132,8 +132,22 @@ def read_run(target: Target, run: str, *, execution_arn: str = "") -> RunState:
         counts=counters or {metric: Count(archives=0, bytes=0) for metric in Metric},
         started_at=record.get(tables.Run.STARTED_AT, ""),
         ended_at=record.get(tables.Run.ENDED_AT, ""),
-        failure=(execution.failure if execution else record.get(tables.Run.FAILURE, "")) if ended else "",
+        failure=(failure or (execution.failure if execution else "")) if ended else "",
     )
+
+
+def _standing(record: Mapping[str, str] | None, *, running: bool) -> tuple[tables.RunStatus, bool]:
+    """The run's own word for where it stands, and whether it has ended: cleaned up, and by nobody carried out.
+
+    An orchestrator that has ended without a record of its run was never the run's. One that was ended from outside
+    leaves a run that goes on to its clean-up, which RunWatcher starts.
+    """
+    if record is None:
+        return (tables.RunStatus.RUNNING, False) if running else (tables.RunStatus.FAILED, True)
+    recorded = tables.RunStatus(record[tables.Run.STATUS])
+    if not recorded.ended:
+        return recorded, False
+    return (tables.RunStatus.ENDING, False) if running else (recorded, True)
 
 
 def _text(value: AttributeValueTypeDef) -> str:

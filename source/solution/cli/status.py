@@ -9,6 +9,7 @@ from solution.cli import options
 from solution.cli.console import out, print_json, size_text
 from solution.cli.runs import RunState, read_run
 from solution.cli.target import choose_target
+from solution.contract.tables import RunStatus
 from solution.domain.status import Metric
 
 
@@ -25,7 +26,8 @@ def print_state(state: RunState) -> None:
             table.add_row(metric, f"{count.archives:,}", size_text(count.bytes))
     out.print(table)
     if state.failure:
-        out.print(f"It failed: {state.failure}", markup=False, soft_wrap=True)
+        what = "was stopped" if state.outcome is RunStatus.STOPPED else "failed"
+        out.print(f"It {what}: {state.failure}", markup=False, soft_wrap=True)
 
 
 def status(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glacier import GlacierClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -67,6 +68,12 @@ class Target:
     def s3(self) -> S3Client:
         """S3."""
         client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """Lambda."""
+        client: LambdaClient = self._client("lambda")
         return client
 
     @cached_property

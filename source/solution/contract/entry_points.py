@@ -31,6 +31,9 @@ def _entry(name: str, settings: type[s.Settings]) -> EntryPoint:
 
 
 RUN_REGISTRAR = _entry("RunRegistrar", s.RunRegistrarSettings)
+RUN_WATCHER = _entry("RunWatcher", s.RunWatcherSettings)
+RUN_STOPPER = _entry("RunStopper", s.RunStopperSettings)
+RUN_CLOSER = _entry("RunCloser", s.RunCloserSettings)
 ARCHIVES_SCAN = _entry("ArchivesScan", s.ArchivesScanSettings)
 ARCHIVES_STATUS_STOP = _entry("ArchivesStatusStop", s.ArchivesStatusStopSettings)
 COUNTERS_RECOUNT = _entry("CountersRecount", s.CountersRecountSettings)

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+RUN_STOPPED: Final = "RunStopped"
+"""Error under which a run ends that somebody has stopped; every other one is a failure."""
+
 LONGEST_CAUSE: Final = 4000
 """Characters of a cause that are kept: enough for any sentence of ours, too few to fill a mail with a trace."""
 
@@ -28,7 +31,17 @@ class Failure:
         """From a Catch's result; None when nothing failed."""
         if not source:
             return None
-        return Failure.innermost(str(source.get("Error") or "Unknown"), str(source.get("Cause") or ""))
+        found = Failure.innermost(str(source.get("Error") or "Unknown"), str(source.get("Cause") or ""))
+        return found if found.machine else replace(found, machine=str(source.get("Machine") or ""))
+
+    def dump(self) -> dict[str, str]:
+        """For `parse`, as a Catch's result would say it."""
+        return {"Error": self.error, "Cause": self.cause, "Machine": self.machine}
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody wished it so."""
+        return self.error == RUN_STOPPED
 
     @staticmethod
     def innermost(error: str, cause: str) -> Failure:
@@ -40,7 +53,9 @@ class Failure:
 
     @property
     def text(self) -> str:
-        """One sentence; empty for no failure."""
+        """One sentence; the reason alone for what somebody has stopped."""
+        if self.stopped:
+            return self.cause or "no reason was given"
         return ": ".join(part for part in (self.machine, self.error, self.cause) if part)
 
 

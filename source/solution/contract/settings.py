@@ -87,6 +87,39 @@ class OverdueSettings(Settings):
 class RunRegistrarSettings(_Records):
     """Orchestrator's first step: the run's record."""
 
+    metric_table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cleanup(_Records):
+    cleanup_machine_arn: str
+    run_notifications_topic_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunWatcherSettings(_Cleanup):
+    """Finds runs whose orchestrator was ended from outside."""
+
+    metric_table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStopperSettings(_Cleanup):
+    """Ends a run because somebody wishes it so."""
+
+    orchestrator_machine_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCloserSettings(_Records):
+    """Clean-up's first step: the run does nothing new, and what it still does comes to rest."""
+
+    metric_table_name: str
+    archives_status_cleanup_machine_arn: str
+    inventory_retrieval_machine_arn: str
+    initiate_retrieval_machine_arn: str
+    inventory_job_name: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArchivesScanSettings(_Records, _Inventory, OverdueSettings):

@@ -12,6 +12,7 @@ MetricTable               pk=run                             counters ``{metric}
 MetricTable               pk=run|seen|slot                   which stream records are counted already
 MetricTable               pk=run|pulse                       what the counters were when they last moved
 MetricTable               pk=|quota                          what all runs have asked for lately
+MetricTable               pk=|attempts                       attempts of runs that may not have been cleaned up yet
 AsyncFacilitatorTable     job_id                             task token, result of the job
 ========================  =================================  ==========================================
 """
@@ -73,15 +74,29 @@ class Run(StrEnum):
     PARTITION_STARTED_AT = "partition_started_at"
     OUTCOME = "outcome"
     FAILURE = "failure"
+    STOP_REASON = "stop_reason"
+    END_REASON = "end_reason"
 
 
 class RunStatus(StrEnum):
-    """Where a run stands, as its record says."""
+    """Where a run stands, as its record says.
+
+    Archives are asked for and copied while it is ``RUNNING`` alone. ``STOPPING``: somebody wants it to end; ``ENDING``:
+    it is being cleaned up.
+    """
 
     RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    ENDING = "ENDING"
     COMPLETED = "COMPLETED"
     COMPLETED_WITH_FAILURES = "COMPLETED_WITH_FAILURES"
+    STOPPED = "STOPPED"
     FAILED = "FAILED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the clean-up is behind it, so that it can be resumed."""
+        return self not in (RunStatus.RUNNING, RunStatus.STOPPING, RunStatus.ENDING)
 
 
 class ArchiveItem(StrEnum):
@@ -178,7 +193,16 @@ class SeenItem(StrEnum):
 
 
 QUOTA_PK: Final = f"{SEPARATOR}quota"
-"""The one record that belongs to no run: run ids never begin with the separator."""
+"""A record that belongs to no run: run ids never begin with the separator."""
+
+ATTEMPTS_PK: Final = f"{SEPARATOR}attempts"
+"""The other one."""
+
+
+class AttemptsItem(StrEnum):
+    """Attributes of the list of attempts: a set of ``run|execution ARN``."""
+
+    ATTEMPTS = "attempts"
 
 
 class QuotaItem(StrEnum):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import aws_cdk as cdk
+from constructs import Construct
 
 from solution import VERSION
 from solution.domain.chunk_plan import MIB
 from solution.infrastructure.messaging import Queues, Topics
-from solution.infrastructure.settings import Parameters
+from solution.infrastructure.settings import Parameters, inventory_job_name, state_machine_arn
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
 
 INVENTORY_RANGE_BYTES: Final = 64 * MIB
@@ -17,6 +18,7 @@ INVENTORY_RANGE_BYTES: Final = 64 * MIB
 
 
 def function_environment(
+    scope: Construct,
     *,
     parameters: Parameters,
     tables: Tables,
@@ -53,4 +55,10 @@ def function_environment(
         "SEND_ANONYMIZED_STATS": parameters.send_anonymized_stats,
         "ANONYMIZED_STATS_ENDPOINT": parameters.anonymized_stats_endpoint,
         "SOLUTION_VERSION": VERSION,
+        "INVENTORY_JOB_NAME": inventory_job_name(scope),
+        "ORCHESTRATOR_MACHINE_ARN": state_machine_arn(scope, "OrchestratorStateMachine"),
+        "CLEANUP_MACHINE_ARN": state_machine_arn(scope, "CleanupStateMachine"),
+        "ARCHIVES_STATUS_CLEANUP_MACHINE_ARN": state_machine_arn(scope, "ArchivesStatusCleanupStateMachine"),
+        "INVENTORY_RETRIEVAL_MACHINE_ARN": state_machine_arn(scope, "InventoryRetrievalStateMachine"),
+        "INITIATE_RETRIEVAL_MACHINE_ARN": state_machine_arn(scope, "InitiateRetrievalStateMachine"),
     }

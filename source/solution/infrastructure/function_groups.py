@@ -6,6 +6,7 @@ Each group reads as a table; to let a function do more, add a line to its grants
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
@@ -29,11 +30,19 @@ from solution.infrastructure.permissions import (
     table,
     vaults,
 )
-from solution.infrastructure.settings import state_machine_arn
+from solution.infrastructure.settings import instance_suffix, inventory_job_name, state_machine_arn
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
+from solution.infrastructure.workflows.machine import execution_arn
 
 WAITING_MACHINES = ("OrchestratorStateMachine", "InventoryRetrievalStateMachine")
 """State machines that wait for a job with a task token."""
+
+CHILDREN_OF_A_RUN = (
+    "ArchivesStatusCleanupStateMachine",
+    "InventoryRetrievalStateMachine",
+    "InitiateRetrievalStateMachine",
+)
+"""State machines that the orchestrator starts under its own execution's name, but for the clean-up."""
 
 _ARCHIVE_CHANGES = json.dumps(
     {"dynamodb": {"Keys": {"sk": {"S": ["meta"]}}, "NewImage": {"status": {"S": [{"exists": True}]}}}}
@@ -69,7 +78,10 @@ class RunFunctions(Construct):
             ep.RUN_REGISTRAR,
             size=QUICK,
             does="Writes the record of a run, or refuses a run that cannot be",
-            grants=[table(tables.retrieval, "GetItem", "UpdateItem")],
+            grants=[
+                table(tables.retrieval, "GetItem", "UpdateItem"),
+                table(tables.metrics, "UpdateItem"),
+            ],
         )
         self.archives_scan = factory.make(
             self,
@@ -165,6 +177,63 @@ class RunFunctions(Construct):
             self.run_report,
             self.completion_notice,
             self.send_anonymized_stats,
+        )
+
+
+class EndFunctions(Construct):
+    """The end of a run that did not come by itself: found, wished for, and carried out."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, factory: FunctionFactory, tables: Tables, topics: Topics
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.run_watcher = factory.make(
+            self,
+            ep.RUN_WATCHER,
+            size=QUICK,
+            does="Finds runs whose orchestrator was ended from outside, and has them cleaned up",
+            grants=[*self._begin_cleanup(tables, topics), table(tables.metrics, "GetItem", "UpdateItem")],
+        )
+        self.run_stopper = factory.make(
+            self,
+            ep.RUN_STOPPER,
+            size=QUICK,
+            does="Ends a run because somebody wishes it so",
+            grants=self._begin_cleanup(tables, topics),
+        )
+        job = f"arn:{cdk.Aws.PARTITION}:glue:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:job/{inventory_job_name(self)}"
+        self.run_closer = factory.make(
+            self,
+            ep.RUN_CLOSER,
+            size=QUICK,
+            does="Marks a run as ending, ends what it has started, and looks whether it has come to rest",
+            grants=[
+                table(tables.retrieval, "GetItem", "UpdateItem"),
+                table(tables.metrics, "GetItem"),
+                self._executions(("DescribeExecution", "StopExecution"), CHILDREN_OF_A_RUN),
+                Grant(actions=["glue:GetJobRuns", "glue:BatchStopJobRun"], resources=[job]),
+            ],
+        )
+
+    @property
+    def all(self) -> tuple[lambda_.Function, ...]:
+        """Every function of the group."""
+        return (self.run_watcher, self.run_stopper, self.run_closer)
+
+    def _begin_cleanup(self, tables: Tables, topics: Topics) -> list[Grant]:
+        return [
+            table(tables.retrieval, "GetItem", "UpdateItem"),
+            self._executions(("DescribeExecution", "StopExecution"), ("OrchestratorStateMachine",)),
+            self._executions(("DescribeExecution",), ("CleanupStateMachine",)),
+            Grant(actions=["states:StartExecution"], resources=[state_machine_arn(self, "CleanupStateMachine")]),
+            *publish(topics.run_notifications, topics.key),
+        ]
+
+    def _executions(self, actions: Sequence[str], machines: Sequence[str]) -> Grant:
+        return Grant(
+            actions=[f"states:{action}" for action in actions],
+            resources=[execution_arn(f"{name}-{instance_suffix(self)}", "*") for name in machines],
+            why_wildcard="executions are named after runs and attempts",
         )
 
 
@@ -481,7 +550,7 @@ class RetrievalFunctions(Construct):
 
 
 class Functions(Construct):
-    """All groups: ``runs``, ``inventories``, ``requests``, ``retrieval``; ``all`` are the functions of all of them."""
+    """Groups: ``runs``, ``ends``, ``inventories``, ``requests``, ``retrieval``; ``all`` are all their functions."""
 
     def __init__(
         self,
@@ -505,12 +574,13 @@ class Functions(Construct):
             destination=destination,
             topics=topics,
         )
+        self.ends = EndFunctions(self, "Ends", factory=factory, tables=tables, topics=topics)
         self.inventories = InventoryFunctions(self, "Inventories", factory=factory, inventory=inventory)
         self.requests = RequestFunctions(self, "Requests", factory=factory, tables=tables, queues=queues)
         self.retrieval = RetrievalFunctions(
             self, "Retrieval", factory=factory, tables=tables, destination=destination, queues=queues
         )
-        self.all = (*self.runs.all, *self.inventories.all, *self.requests.all, *self.retrieval.all)
+        self.all = (*self.runs.all, *self.ends.all, *self.inventories.all, *self.requests.all, *self.retrieval.all)
 
 
 def timeouts() -> dict[str, cdk.Duration]:

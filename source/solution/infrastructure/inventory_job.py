@@ -18,7 +18,7 @@ from solution.contract.settings import GlueJobArguments
 from solution.infrastructure import permissions
 from solution.infrastructure.functions import LOG_RETENTION
 from solution.infrastructure.permissions import Grant, area, listing, table
-from solution.infrastructure.settings import Parameters, instance_suffix
+from solution.infrastructure.settings import Parameters, instance_suffix, inventory_job_name
 from solution.infrastructure.storage import InventoryBucket, Tables
 
 
@@ -42,7 +42,7 @@ class InventoryJob(Construct):
         super().__init__(scope, construct_id)
         self._parameters = parameters
         self._tables = tables
-        self.name = f"InventoryJob-{instance_suffix(self)}"
+        self.name = inventory_job_name(self)
         script_asset = assets.Asset(self, "Script", path=str(script))
         library_asset = assets.Asset(self, "Libraries", path=str(libraries))
         logs_key = self._logs_key()

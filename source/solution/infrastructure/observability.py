@@ -109,7 +109,7 @@ def _job_graph(title: str, job: str, names: Mapping[str, str]) -> cloudwatch.Gra
 
 
 class Alarms(Construct):
-    """Alarms on queues in which a message means trouble, and on machines that fail unseen, told to ``topic``."""
+    """Alarms on queues in which a message means trouble, and on what a rule calls and fails, told to ``topic``."""
 
     def __init__(
         self,
@@ -118,6 +118,7 @@ class Alarms(Construct):
         *,
         queues: Sequence[sqs.Queue],
         machines: Sequence[Machine],
+        functions: Sequence[lambda_.Function],
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -142,6 +143,12 @@ class Alarms(Construct):
                     statistic="Sum",
                 ),
                 f"{machine.node.id}, which a rule starts, has failed; see its executions",
+            )
+        for function in functions:
+            self._alarm(
+                f"{function.node.id}Errors",
+                function.metric_errors(period=cdk.Duration.minutes(5), statistic="Sum"),
+                f"{function.node.id}, which a rule calls, has failed; see its log",
             )
 
     def _alarm(self, name: str, metric: cloudwatch.Metric, description: str) -> None:

@@ -1,4 +1,4 @@
-"""The periodic rules. They tick always; a run adds its own targets when it begins and takes them away when it ends."""
+"""The rules. The periodic ones tick always; a run adds its targets when it begins and takes them away when it ends."""
 
 from __future__ import annotations
 
@@ -11,9 +11,55 @@ from constructs import Construct
 
 from solution.infrastructure import permissions
 from solution.infrastructure.permissions import Grant
-from solution.infrastructure.settings import Parameters, instance_suffix
+from solution.infrastructure.settings import Parameters, instance_suffix, state_machine_arn
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import call
+
+
+class RunWatch(Construct):
+    """Ticks for all runs together, whatever phase they are in, and when an orchestrator has ended badly."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, parameters: Parameters, watcher: lambda_.Function
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._watcher = watcher
+        self._rule(
+            "RunWatchRule",
+            "Ticks for the look for runs that nobody carries out any more",
+            schedule_expression=parameters.run_watch_minutes,
+        )
+        self._rule(
+            "OrchestratorEndedRule",
+            "An orchestrator has ended badly: most have cleaned up, one that was ended from outside has not",
+            event_pattern={
+                "source": ["aws.states"],
+                "detail-type": ["Step Functions Execution Status Change"],
+                "detail": {
+                    "status": ["ABORTED", "FAILED", "TIMED_OUT"],
+                    "stateMachineArn": [state_machine_arn(self, "OrchestratorStateMachine")],
+                },
+            },
+        )
+
+    def _rule(self, name: str, description: str, **when: Any) -> None:
+        rule = events.CfnRule(
+            self,
+            name,
+            name=f"{name}-{instance_suffix(self)}",
+            description=description,
+            state="ENABLED",
+            targets=[events.CfnRule.TargetProperty(id="RunWatcher", arn=self._watcher.function_arn)],
+            **when,
+        )
+        lambda_.CfnPermission(
+            self,
+            f"{name}Permission",
+            action="lambda:InvokeFunction",
+            function_name=self._watcher.function_arn,
+            principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
+        )
 
 
 class Schedules(Construct):

@@ -155,6 +155,7 @@ class Parameters:
         )
         self.window_extension_minutes = self._minutes("WindowExtensionPeriodMinutes", 60, "WindowExtensionRule")
         self.dashboard_update_minutes = self._minutes("DashboardUpdatePeriodMinutes", 5, "DashboardUpdateRule")
+        self.run_watch_minutes = self._minutes("RunWatchPeriodMinutes", 5, "RunWatchRule")
         self.completion_check_minutes = self._minutes("CompletionCheckPeriodMinutes", 5, "CompletionCheckRule")
 
     def _inventory(self) -> None:
@@ -281,6 +282,11 @@ def instance_suffix(scope: Construct) -> str:
     """
     stack_id = cdk.Stack.of(scope).stack_id
     return cdk.Fn.select(0, cdk.Fn.split("-", cdk.Fn.select(2, cdk.Fn.split("/", stack_id))))
+
+
+def inventory_job_name(scope: Construct) -> str:
+    """Name of the inventory job, for those that are made before it."""
+    return f"InventoryJob-{instance_suffix(scope)}"
 
 
 def state_machine_arn(scope: Construct, name: str) -> str:

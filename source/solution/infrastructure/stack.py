@@ -15,7 +15,7 @@ from solution.infrastructure.messaging import Queues, Topics
 from solution.infrastructure.observability import Alarms, Dashboard, SavedQueries
 from solution.infrastructure.permissions import TracingPolicy
 from solution.infrastructure.runbooks import Runbooks
-from solution.infrastructure.schedules import Schedules
+from solution.infrastructure.schedules import RunWatch, Schedules
 from solution.infrastructure.settings import Parameters
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
 from solution.infrastructure.workflows.workflows import Workflows
@@ -56,6 +56,7 @@ class SolutionStack(cdk.Stack):
 
     def _run_code(self, assets: Assets) -> None:
         environment = function_environment(
+            self,
             parameters=self.parameters,
             tables=self.tables,
             inventory=self.inventory,
@@ -75,6 +76,7 @@ class SolutionStack(cdk.Stack):
             queues=self.queues,
         )
         self.schedules.let_invoke("CompletionCheck", self.functions.retrieval.completion_checker)
+        RunWatch(self, "RunWatch", parameters=self.parameters, watcher=self.functions.ends.run_watcher)
 
     def _orchestrate(self, assets: Assets) -> None:
         self.job = InventoryJob(
@@ -122,6 +124,7 @@ class SolutionStack(cdk.Stack):
             "Alarms",
             queues=self.queues.watched,
             machines=self.workflows.unattended,
+            functions=[self.functions.ends.run_watcher],
             topic=self.topics.run_notifications,
         )
         SavedQueries(self, "SavedQueries", functions=self.functions.all, machines=self.workflows.all, job=self.job)
@@ -139,6 +142,7 @@ class SolutionStack(cdk.Stack):
             "AsyncFacilitatorTopicArn": self.topics.facilitator.topic_arn,
             "RunNotificationsTopicArn": self.topics.run_notifications.topic_arn,
             "DashboardName": self.dashboard.name,
+            "RunStopperFunctionName": self.functions.ends.run_stopper.function_name,
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

@@ -28,6 +28,7 @@ STORAGE_CLASSES = {
 }
 YES_NO = ("YES", "NO")
 AS_LAUNCHED = "As launched"
+NOT_ENDED = ("RUNNING", "STOPPING", "ENDING")
 MAX_UNREGISTERED = 20
 
 
@@ -83,6 +84,13 @@ def _stopped(payload: dict[str, str], run: str) -> dict[str, Any]:
     if _is_running(_client("stepfunctions", payload), execution):
         raise Refused(
             f"WorkflowRun {run!r} is still running as {execution}: wait for its end, or stop it, then resume it"
+        )
+    status = record["run_status"]["S"]
+    if status in NOT_ENDED:
+        raise Refused(
+            f"WorkflowRun {run!r} is {status}: its orchestrator has ended, its clean-up has not; that begins by itself "
+            "within minutes (rule RunWatchRule), or at once by glacier-transfer stop, and ends with a notification: "
+            "resume the run then"
         )
     return record
 

@@ -29,6 +29,7 @@ OUTPUTS = {
     "InventoryBucketName": "inventory",
     "GlacierRetrievalTableName": "retrieval",
     "MetricTableName": "metrics",
+    "RunStopperFunctionName": "RunStopper",
 }
 
 
@@ -54,6 +55,16 @@ class Deployment:
         }
         self.target.dynamodb.put_item(TableName="retrieval", Item={name: {"S": text} for name, text in item.items()})
         return arn
+
+    def finish_run(self, run: str, status: tables.RunStatus, *, failure: str = "") -> None:
+        """The clean-up closes the run's record."""
+        self.target.dynamodb.update_item(
+            TableName="retrieval",
+            Key={tables.PK: {"S": run}, tables.SK: {"S": tables.META}},
+            UpdateExpression="SET #status = :status, #failure = :failure",
+            ExpressionAttributeNames={"#status": tables.Run.STATUS, "#failure": tables.Run.FAILURE},
+            ExpressionAttributeValues={":status": {"S": status}, ":failure": {"S": failure}},
+        )
 
     def count(self, run: str, counts: Mapping[Metric, int], *, size: int = 100) -> None:
         """The run's counters; every archive has ``size`` bytes."""

@@ -44,11 +44,37 @@ def test_status_tells_machines_every_counter(deployment: Deployment) -> None:
     assert set(document["counts"]) == set(Metric)
 
 
-def test_a_run_whose_orchestrator_was_stopped_has_failed_whatever_its_record_says(deployment: Deployment) -> None:
-    execution = deployment.record_run("r")
+@pytest.mark.parametrize("status", [status for status in tables.RunStatus if not status.ended])
+def test_a_run_whose_orchestrator_was_ended_from_outside_goes_on_until_it_is_cleaned_up(
+    deployment: Deployment, status: tables.RunStatus
+) -> None:
+    execution = deployment.record_run("r", **{tables.Run.STATUS: status})
     deployment.target.stepfunctions.stop_execution(executionArn=execution, error="Operator", cause="enough for today")
     state = read_run(deployment.target, "r")
-    assert (state.ended, state.outcome, state.exit_code) == (True, tables.RunStatus.FAILED, ExitCode.DIFFERENT)
+    assert (state.ended, state.outcome, state.exit_code) == (False, status, ExitCode.OK)
+    deployment.finish_run("r", tables.RunStatus.STOPPED, failure="enough for today")
+    state = read_run(deployment.target, "r")
+    assert (state.ended, state.outcome, state.exit_code) == (True, tables.RunStatus.STOPPED, ExitCode.DIFFERENT)
+    assert state.failure == "enough for today"
+
+
+def test_a_run_has_ended_when_its_orchestrator_has_as_well(deployment: Deployment) -> None:
+    execution = deployment.record_run("r", **{tables.Run.STATUS: tables.RunStatus.COMPLETED})
+    state = read_run(deployment.target, "r")
+    assert (state.ended, state.outcome) == (False, tables.RunStatus.ENDING)
+    deployment.target.stepfunctions.stop_execution(executionArn=execution)
+    state = read_run(deployment.target, "r")
+    assert (state.ended, state.outcome) == (True, tables.RunStatus.COMPLETED)
+
+
+def test_a_stopped_run_says_so_and_why(deployment: Deployment) -> None:
+    deployment.record_run(
+        "r", **{tables.Run.STATUS: tables.RunStatus.STOPPED, "execution_arn": "", "failure": "no money"}
+    )
+    answer = CliRunner().invoke(app, ["status", "r"])
+    assert answer.exit_code == ExitCode.DIFFERENT
+    assert "Run r of vault photos: STOPPED" in answer.stdout
+    assert "It was stopped: no money" in answer.stdout
 
 
 def test_watch_ends_with_the_run_and_says_that_archives_failed(deployment: Deployment) -> None:
@@ -84,6 +110,7 @@ def test_waiting_goes_on_until_the_run_has_ended(deployment: Deployment) -> None
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
         if len(pauses) == 3:
+            deployment.finish_run("r", tables.RunStatus.FAILED)
             deployment.target.stepfunctions.stop_execution(executionArn=execution)
 
     state = await_end(lambda: read_run(deployment.target, "r"), interval=2.0, sleep=sleep, bars=False)
@@ -99,5 +126,14 @@ def test_a_run_that_was_just_started_may_have_no_record_yet(deployment: Deployme
 
 def test_a_resumed_run_is_running_although_its_last_attempt_failed(deployment: Deployment) -> None:
     deployment.record_run("r", **{tables.Run.STATUS: tables.RunStatus.FAILED})
-    state = read_run(deployment.target, "r")
+    execution = deployment.target.stepfunctions.start_execution(stateMachineArn=deployment.machine, name="r-2")
+    state = read_run(deployment.target, "r", execution_arn=execution["executionArn"])
     assert (state.ended, state.outcome) == (False, tables.RunStatus.RUNNING)
+
+
+def test_an_attempt_that_ended_before_it_was_registered_has_failed(deployment: Deployment) -> None:
+    deployment.record_run("r", **{tables.Run.STATUS: tables.RunStatus.COMPLETED, "failure": "of the other attempt"})
+    execution = deployment.target.stepfunctions.start_execution(stateMachineArn=deployment.machine, name="r-2")
+    deployment.target.stepfunctions.stop_execution(executionArn=execution["executionArn"])
+    state = read_run(deployment.target, "r", execution_arn=execution["executionArn"])
+    assert (state.ended, state.outcome, state.failure) == (True, tables.RunStatus.FAILED, "")

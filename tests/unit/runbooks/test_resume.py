@@ -9,6 +9,7 @@ import pytest
 
 from solution.application.adapters.run_records import DynamoRunRecords
 from solution.contract.messages import OrchestratorInput
+from solution.contract.tables import RunStatus
 from solution.domain.archive import MigrationType, StorageClass, Tier
 from solution.runbooks import resume
 from tests.unit.application.orchestration.builders import run_record
@@ -25,9 +26,9 @@ def _resume(**changes: str) -> dict[str, str]:
 
 
 def _record(**changes: Any) -> None:
-    """A record as RunRegistrar writes it."""
+    """The record of a run that was cleaned up, unless told otherwise."""
     records = DynamoRunRecords(client=boto3.client("dynamodb", region_name="us-east-1"), table="retrieval")
-    assert records.create(run_record(execution_arn=FIRST, **changes))
+    assert records.create(run_record(**{"execution_arn": FIRST, "status": RunStatus.FAILED, **changes}))
 
 
 def test_a_resume_is_the_next_attempt_with_what_was_recorded(orchestrator: Orchestrator) -> None:
@@ -85,14 +86,17 @@ def test_a_running_run_is_refused(orchestrator: Orchestrator, status: str) -> No
     assert orchestrator.started == {}
 
 
-@pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED"])
-def test_a_run_whose_record_says_running_but_whose_execution_ended_is_resumed(
-    orchestrator: Orchestrator, status: str
-) -> None:
-    _record()
-    orchestrator.status[FIRST] = status
-    _resume()
-    assert list(orchestrator.started) == ["run-1-2"]
+@pytest.mark.parametrize("status", RunStatus)
+def test_a_run_is_resumed_once_it_is_cleaned_up(orchestrator: Orchestrator, status: RunStatus) -> None:
+    _record(status=status)
+    orchestrator.status[FIRST] = "ABORTED"
+    if status.ended:
+        _resume()
+        assert list(orchestrator.started) == ["run-1-2"]
+    else:
+        with pytest.raises(resume.Refused, match=f"is {status}: its orchestrator has ended, its clean-up has not"):
+            _resume()
+        assert orchestrator.started == {}
 
 
 def test_of_two_resumes_at_once_one_is_refused(orchestrator: Orchestrator) -> None:

@@ -39,8 +39,10 @@ def test_facts_of_the_contract_are_repeated_faithfully() -> None:
         tables.Run.DESCRIPTION,
         tables.Run.ATTEMPT,
         tables.Run.EXECUTION_ARN,
+        tables.Run.STATUS,
     ):
         assert f'record["{attribute}"]' in resumed
+    assert list(resume.NOT_ENDED) == [status for status in tables.RunStatus if not status.ended]
 
 
 def _functions(script: ModuleType) -> dict[str, str]:

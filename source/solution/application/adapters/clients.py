@@ -18,6 +18,7 @@ from solution.application.adapters.streaming import stream_bodies
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glacier import GlacierClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -88,6 +89,12 @@ def streaming_s3() -> S3Client:
 def stepfunctions() -> SFNClient:
     """Step Functions."""
     return boto3.client("stepfunctions", config=SHARED)
+
+
+@functools.cache
+def glue() -> GlueClient:
+    """AWS Glue."""
+    return boto3.client("glue", config=SHARED)
 
 
 @functools.cache

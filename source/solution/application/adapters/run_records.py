@@ -1,4 +1,4 @@
-"""Records of runs on DynamoDB."""
+"""Records of runs, and the list of attempts, on DynamoDB."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from solution.application.ports.runs import RunRecord
-from solution.contract.tables import META, PK, SK, Run, RunStatus
+from solution.application.ports.runs import Attempt, RunRecord
+from solution.contract.tables import ATTEMPTS_PK, META, PK, SEPARATOR, SK, AttemptsItem, Run, RunStatus
 from solution.domain.archive import MigrationType, StorageClass, Tier
 
 if TYPE_CHECKING:
@@ -44,8 +44,37 @@ class DynamoRunRecords:
         )
 
     def renew(self, record: RunRecord, *, previous_attempt: int) -> bool:
-        """Conditional on the attempt."""
-        return self._write(record, condition="#attempt = :previous", names={}, values={":previous": previous_attempt})
+        """Conditional on the attempt and its end."""
+        under_way = {f":{status.lower()}": str(status) for status in RunStatus if not status.ended}
+        return self._write(
+            record,
+            condition=f"#attempt = :previous AND NOT #status IN ({', '.join(under_way)})",
+            names={},
+            values={":previous": previous_attempt, **under_way},
+        )
+
+    def stop(self, run: str, *, execution_name: str, reason: str) -> bool:
+        """Conditional on execution and status."""
+        return self._update(
+            run,
+            assignments={Run.STATUS: str(RunStatus.STOPPING), Run.STOP_REASON: reason},
+            removals=(),
+            condition="#execution = :execution AND #status = :running",
+            names={"#execution": Run.EXECUTION_NAME, "#status": Run.STATUS},
+            values={":execution": execution_name, ":running": str(RunStatus.RUNNING)},
+        )
+
+    def begin_end(self, run: str, *, execution_name: str, reason: str) -> bool:
+        """Conditional on execution and status."""
+        under_way = {f":{status.lower()}": str(status) for status in RunStatus if not status.ended}
+        return self._update(
+            run,
+            assignments={Run.STATUS: str(RunStatus.ENDING), Run.END_REASON: reason},
+            removals=(),
+            condition=f"#execution = :execution AND #status IN ({', '.join(under_way)})",
+            names={"#execution": Run.EXECUTION_NAME, "#status": Run.STATUS},
+            values={":execution": execution_name, **under_way},
+        )
 
     def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str, failure: str = "") -> bool:
         """Conditional on the execution."""
@@ -69,9 +98,16 @@ class DynamoRunRecords:
         return self._update(
             record.run,
             assignments=_attributes(record),
-            removals=(Run.ENDED_AT, Run.OUTCOME, Run.FAILURE, Run.PARTITION_STARTED_AT),
+            removals=(
+                Run.ENDED_AT,
+                Run.OUTCOME,
+                Run.FAILURE,
+                Run.PARTITION_STARTED_AT,
+                Run.STOP_REASON,
+                Run.END_REASON,
+            ),
             condition=condition,
-            names={"#arn": Run.EXECUTION_ARN, "#attempt": Run.ATTEMPT, **names},
+            names={"#arn": Run.EXECUTION_ARN, "#attempt": Run.ATTEMPT, "#status": Run.STATUS, **names},
             values=values,
         )
 
@@ -108,6 +144,39 @@ class DynamoRunRecords:
         except self.client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamoAttempts:
+    """`solution.application.ports.runs.Attempts` on one item of MetricTable."""
+
+    client: DynamoDBClient
+    table: str
+
+    def add(self, attempt: Attempt) -> None:
+        """One UpdateItem."""
+        self._update("ADD", attempt)
+
+    def remove(self, attempt: Attempt) -> None:
+        """One UpdateItem."""
+        self._update("DELETE", attempt)
+
+    def all(self) -> list[Attempt]:
+        """One GetItem."""
+        item = self.client.get_item(TableName=self.table, Key={PK: {"S": ATTEMPTS_PK}}, ConsistentRead=True).get("Item")
+        entries = item.get(AttemptsItem.ATTEMPTS, {}).get("SS", []) if item else []
+        parted = [entry.partition(SEPARATOR) for entry in sorted(entries)]
+        return [Attempt(run=run, execution_arn=arn) for run, _, arn in parted]
+
+    def _update(self, verb: str, attempt: Attempt) -> None:
+        entry = f"{attempt.run}{SEPARATOR}{attempt.execution_arn}"
+        self.client.update_item(
+            TableName=self.table,
+            Key={PK: {"S": ATTEMPTS_PK}},
+            UpdateExpression=f"{verb} #attempts :entry",
+            ExpressionAttributeNames={"#attempts": AttemptsItem.ATTEMPTS},
+            ExpressionAttributeValues={":entry": {"SS": [entry]}},
+        )
 
 
 def _key(run: str) -> dict[str, Any]:
@@ -150,4 +219,6 @@ def _record(item: Mapping[str, Any]) -> RunRecord:
         started_at=item[Run.STARTED_AT],
         ended_at=item.get(Run.ENDED_AT, ""),
         failure=item.get(Run.FAILURE, ""),
+        stop_reason=item.get(Run.STOP_REASON, ""),
+        end_reason=item.get(Run.END_REASON, ""),
     )

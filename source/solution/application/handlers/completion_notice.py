@@ -14,16 +14,24 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """``{"workflow_run", "vault_name", "report", "failure"}`` → ``{"outcome"}``.
+    """``{"workflow_run", "vault_name", "execution_name", "report", "failure", "begun"}`` → ``{"outcome"}``.
 
-    ``report`` is what RunReport returned, null when it failed.
+    ``report`` is what RunReport returned, null when it failed. ``begun`` is false for an execution that never was the
+    run's.
     """
     run = check_run_id(event["workflow_run"])
     with bound(workflow_run=run, vault_name=event["vault_name"]):
-        outcome = orchestration.announce_completion()(
-            run=run,
-            vault_name=event["vault_name"],
-            report=event.get("report"),
-            failure=Failure.parse(event.get("failure")),
-        )
+        announce = orchestration.announce_completion()
+        vault_name, execution_name = event["vault_name"], event["execution_name"]
+        failure = Failure.parse(event.get("failure"))
+        if event["begun"]:
+            outcome = announce(
+                run=run,
+                vault_name=vault_name,
+                execution_name=execution_name,
+                report=event.get("report"),
+                failure=failure,
+            )
+        else:
+            outcome = announce.not_begun(run=run, vault_name=vault_name, execution_name=execution_name, failure=failure)
         return {"outcome": str(outcome)}

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class RunRecord:
     """What is known of a run. Times are ISO 8601; ``attempt`` counts launch and resumes from 1.
 
-    ``failure`` says why the last attempt failed, empty when it has not.
+    ``failure`` says why the last attempt failed, empty when it has not. ``stop_reason`` is that of whoever wished the
+    run to stop; ``end_reason``, the failure as JSON, or null, with which its clean-up began. Both are empty before.
     """
 
     run: str
@@ -33,6 +34,8 @@ class RunRecord:
     started_at: str
     ended_at: str = ""
     failure: str = ""
+    stop_reason: str = ""
+    end_reason: str = ""
 
 
 class RunRecords(Protocol):
@@ -53,7 +56,18 @@ class RunRecords(Protocol):
     def renew(self, record: RunRecord, *, previous_attempt: int) -> bool:
         """Write the record of a run's next attempt over that of ``previous_attempt``; the first start time stays.
 
-        Returns False, and writes nothing, when the recorded attempt is another one: somebody else was faster.
+        Returns False, and writes nothing, when the recorded attempt is another one, or has not ended.
+        """
+        ...
+
+    def stop(self, run: str, *, execution_name: str, reason: str) -> bool:
+        """``RUNNING`` → ``STOPPING``, if this execution carries the run out; False, and nothing, otherwise."""
+        ...
+
+    def begin_end(self, run: str, *, execution_name: str, reason: str) -> bool:
+        """``RUNNING`` or ``STOPPING`` → ``ENDING``, which it may be already, if this execution carries the run out.
+
+        False, and nothing, when the record is missing, another execution's, or says that the run has ended.
         """
         ...
 
@@ -62,4 +76,31 @@ class RunRecords(Protocol):
 
         Returns False, and writes nothing, when the record is missing or a newer attempt's.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An execution of the orchestrator and the run that it carries out, or was to."""
+
+    run: str
+    execution_arn: str
+
+
+class Attempts(Protocol):
+    """Every attempt of any run that may not have been cleaned up yet; a handful, for few runs go on at a time.
+
+    An attempt is entered before the run's record says that it runs, so none is overlooked.
+    """
+
+    def add(self, attempt: Attempt) -> None:
+        """Enter an attempt; once more changes nothing."""
+        ...
+
+    def remove(self, attempt: Attempt) -> None:
+        """Take an attempt out; once more changes nothing."""
+        ...
+
+    def all(self) -> list[Attempt]:
+        """What is entered. Consistent."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from solution.application.use_cases.summary_text import size_text
+from solution.application.use_cases.summary_text import reason_text, size_text
 from solution.contract.tables import RunStatus
 from solution.domain.archive import format_time
 from solution.domain.errors import NotPossible
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SENTENCES: Final = {
     RunStatus.COMPLETED: "Every archive was copied and proven.",
     RunStatus.COMPLETED_WITH_FAILURES: "The run has ended, but not every archive was copied.",
+    RunStatus.STOPPED: "The run was stopped. What was copied so far stays.",
     RunStatus.FAILED: "The run has failed. What was copied so far stays.",
 }
 
@@ -38,31 +39,45 @@ class AnnounceCompletion:
         *,
         run: str,
         vault_name: str,
+        execution_name: str,
         report: Mapping[str, Any] | None,
         failure: Failure | None,
     ) -> RunStatus:
-        """``report`` is what RunReport returned, None when it failed; then the run counts as failed.
+        """``report`` is what RunReport returned, None when it failed; then the run counts as failed, or stopped.
 
         Raises `NotPossible` when a newer attempt owns the run.
         """
-        outcome = RunStatus(report["outcome"]) if report and not failure else RunStatus.FAILED
-        record = self.records.read(run)
-        execution = (report or {}).get("execution_name") or (record.execution_name if record else "")
+        outcome = _outcome(report, failure)
         if not self.records.finish(
             run,
-            execution_name=execution,
+            execution_name=execution_name,
             outcome=outcome,
             ended_at=format_time(self.clock.now()),
             failure=failure.text if failure else "",
         ):
-            message = (
-                f"WorkflowRun {run!r} is unknown or no longer execution {execution!r}'s: its outcome stays as it is"
-            )
+            message = f"run {run!r} is unknown or no longer execution {execution_name!r}'s: its outcome stays as it is"
             raise NotPossible(message)
         self.notices.publish(
             subject=f"Glacier transfer {run}: {outcome}", text=notice_text(run, vault_name, outcome, report, failure)
         )
         return outcome
+
+    def not_begun(self, *, run: str, vault_name: str, execution_name: str, failure: Failure | None) -> RunStatus:
+        """The attempt could not be registered, so there is no record of it to close."""
+        why = f"{failure.error}: {failure.cause}" if failure else "no reason is known"
+        self.notices.publish(
+            subject=f"Glacier transfer {run}: not begun",
+            text=f"Execution {execution_name}, which was to transfer vault {vault_name} as run {run}, has not begun."
+            f"\n\nFailure: {why}\n\nNothing was asked for or copied by it, and what the run may have from other "
+            "attempts is as it was. Mend the cause, then start the runbook again.\n",
+        )
+        return RunStatus.FAILED
+
+
+def _outcome(report: Mapping[str, Any] | None, failure: Failure | None) -> RunStatus:
+    if failure is not None and failure.stopped:
+        return RunStatus.STOPPED
+    return RunStatus(report["outcome"]) if report and not failure else RunStatus.FAILED
 
 
 def notice_text(
@@ -71,7 +86,7 @@ def notice_text(
     """What the operator reads in a mail."""
     lines = [f"Transfer of vault {vault_name}, run {run}: {outcome}", "", _SENTENCES[outcome], ""]
     if failure:
-        lines += [f"Failure: {failure.text}", ""]
+        lines += [reason_text(failure), ""]
     if report:
         sizes = report.get("bytes") or {}
         for name, count in report["archives"].items():

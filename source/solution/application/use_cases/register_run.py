@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from solution.application.ports.runs import RunRecord
+from solution.application.ports.runs import Attempt, RunRecord
 from solution.contract.tables import RunStatus, completion_job_id
 from solution.domain.archive import MigrationType, format_time
 from solution.domain.errors import NotPossible
 
 if TYPE_CHECKING:
     from solution.application.ports.clock import Clock
-    from solution.application.ports.runs import RunRecords
+    from solution.application.ports.runs import Attempts, RunRecords
     from solution.contract.messages import OrchestratorInput
 
 
@@ -29,14 +29,20 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterRun:
-    """Writes the record of a run, or of its next attempt; run twice by one execution it answers the same."""
+    """Writes the record of a run, or of its next attempt; run twice by one execution it answers the same.
+
+    The attempt is entered into the list of attempts before: whatever happens to it from then on, somebody looks for its
+    end.
+    """
 
     records: RunRecords
+    attempts: Attempts
     clock: Clock
 
     def __call__(self, order: OrchestratorInput, *, execution_arn: str, execution_name: str) -> Registration:
         """Raises `NotPossible` when a launch finds the run taken, or a resume finds none to carry on."""
         record = self._record(order, execution_arn=execution_arn, execution_name=execution_name)
+        self.attempts.add(Attempt(run=record.run, execution_arn=execution_arn))
         known = self.records.read(order.workflow_run)
         if known is None or known.execution_arn != execution_arn:
             known = (
@@ -85,6 +91,12 @@ class RegisterRun:
             message = (
                 f"WorkflowRun {record.run!r} copies vault {known.vault_name!r}, not {record.vault_name!r}: "
                 "resume it with its own vault, or launch a new run"
+            )
+            raise NotPossible(message)
+        if not known.status.ended:
+            message = (
+                f"WorkflowRun {record.run!r} is {known.status}: attempt {known.attempt} has not ended, "
+                "or is not cleaned up yet; wait until it is, then resume"
             )
             raise NotPossible(message)
         attempt = _attempt_in(record.execution_name, record.run)

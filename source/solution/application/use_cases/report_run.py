@@ -225,7 +225,7 @@ def _account(counters: Tally, findings: Findings) -> dict[str, Amount]:
 
 def _outcome(archives: Mapping[str, Amount], failure: Failure | None) -> RunStatus:
     if failure is not None:
-        return RunStatus.FAILED
+        return RunStatus.STOPPED if failure.stopped else RunStatus.FAILED
     complete = archives["downloaded"].archives == archives["total"].archives == archives["recorded"].archives
     return RunStatus.COMPLETED if complete else RunStatus.COMPLETED_WITH_FAILURES
 

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from solution.application.use_cases.report_run import RunReport
+    from solution.contract.failures import Failure
 
 _HEADLINES: Final = {
     RunStatus.COMPLETED: "Every archive of the vault is in the destination bucket.",
     RunStatus.COMPLETED_WITH_FAILURES: "The run has ended, but not every archive was copied.",
+    RunStatus.STOPPED: "The run was stopped before every archive was copied.",
     RunStatus.FAILED: "The run has failed.",
 }
 
@@ -46,7 +48,7 @@ def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     yield f"- Run: `{report.run}`, attempt {report.attempt}"
     yield f"- Started: {report.started_at}, reported: {report.reported_at}, {duration(report.duration_seconds)}"
     if report.failure is not None:
-        yield f"- Failure: {_cell(report.failure.text)}"
+        yield f"- {_cell(reason_text(report.failure))}"
     yield ""
     yield "| archives | count | bytes | |"
     yield "|---|---:|---:|---|"
@@ -75,6 +77,11 @@ def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     if report.outcome is not RunStatus.COMPLETED:
         yield ""
         yield f"Start `ResumeAutomationRunbook` with WorkflowRun `{report.run}` to transfer what is missing."
+
+
+def reason_text(failure: Failure) -> str:
+    """Why a run ended before its archives did."""
+    return f"{'Stopped' if failure.stopped else 'Failure'}: {failure.text}"
 
 
 def _cell(text: str) -> str:

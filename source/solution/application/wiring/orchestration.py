@@ -10,13 +10,16 @@ from datetime import timedelta
 from solution.application.adapters import clients
 from solution.application.adapters.archive_scan import DynamoArchiveScan, DynamoArchiveStops
 from solution.application.adapters.counters import DynamoCounters
+from solution.application.adapters.executions import GlueInventoryJobs, StepFunctionsExecutions
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
 from solution.application.adapters.notices import HttpSource, HttpStats, SnsNotices
-from solution.application.adapters.run_records import DynamoRunRecords
+from solution.application.adapters.run_records import DynamoAttempts, DynamoRunRecords
 from solution.application.use_cases.abort_uploads import AbortUploads
 from solution.application.use_cases.announce_completion import AnnounceCompletion
+from solution.application.use_cases.begin_cleanup import BeginCleanup
 from solution.application.use_cases.check_provided_inventory import CheckProvidedInventory
+from solution.application.use_cases.close_run import CloseRun
 from solution.application.use_cases.fetch_naming_override import FetchNamingOverride
 from solution.application.use_cases.recount import Recount
 from solution.application.use_cases.register_run import RegisterRun
@@ -31,6 +34,8 @@ from solution.application.use_cases.retrieve_inventory import (
 from solution.application.use_cases.scan_archives import ScanArchives
 from solution.application.use_cases.send_stats import SendStats
 from solution.application.use_cases.stop_archives import StopArchives
+from solution.application.use_cases.stop_run import StopRun
+from solution.application.use_cases.watch_runs import WatchRuns
 from solution.application.wiring.process import clock, overdue, settings
 from solution.contract import settings as s
 
@@ -40,7 +45,52 @@ def register_run() -> RegisterRun:
     """RunRegistrar."""
     own = settings(s.RunRegistrarSettings)
     return RegisterRun(
-        records=DynamoRunRecords(client=clients.dynamodb(), table=own.retrieval_table_name), clock=clock()
+        records=_run_records(own.retrieval_table_name),
+        attempts=DynamoAttempts(client=clients.dynamodb(), table=own.metric_table_name),
+        clock=clock(),
+    )
+
+
+@functools.cache
+def watch_runs() -> WatchRuns:
+    """RunWatcher."""
+    own = settings(s.RunWatcherSettings)
+    return WatchRuns(
+        attempts=DynamoAttempts(client=clients.dynamodb(), table=own.metric_table_name),
+        records=_run_records(own.retrieval_table_name),
+        executions=_executions(),
+        begin_cleanup=_begin_cleanup(own),
+        clock=clock(),
+    )
+
+
+@functools.cache
+def stop_run() -> StopRun:
+    """RunStopper."""
+    own = settings(s.RunStopperSettings)
+    return StopRun(
+        records=_run_records(own.retrieval_table_name),
+        executions=_executions(),
+        begin_cleanup=_begin_cleanup(own),
+        orchestrator_arn=own.orchestrator_machine_arn,
+    )
+
+
+@functools.cache
+def close_run() -> CloseRun:
+    """RunCloser."""
+    own = settings(s.RunCloserSettings)
+    return CloseRun(
+        records=_run_records(own.retrieval_table_name),
+        counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
+        executions=_executions(),
+        inventory_jobs=GlueInventoryJobs(client=clients.glue(), job=own.inventory_job_name),
+        inventory_retrieval_arn=own.inventory_retrieval_machine_arn,
+        children_arns=(
+            own.archives_status_cleanup_machine_arn,
+            own.inventory_retrieval_machine_arn,
+            own.initiate_retrieval_machine_arn,
+        ),
     )
 
 
@@ -167,7 +217,7 @@ def report_run() -> ReportRun:
     """RunReport."""
     own = settings(s.RunReportSettings)
     return ReportRun(
-        records=DynamoRunRecords(client=clients.dynamodb(), table=own.retrieval_table_name),
+        records=_run_records(own.retrieval_table_name),
         counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
         files=S3InventoryFiles(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
         clock=clock(),
@@ -181,7 +231,7 @@ def announce_completion() -> AnnounceCompletion:
     """CompletionNotice."""
     own = settings(s.CompletionNoticeSettings)
     return AnnounceCompletion(
-        records=DynamoRunRecords(client=clients.dynamodb(), table=own.retrieval_table_name),
+        records=_run_records(own.retrieval_table_name),
         notices=SnsNotices(client=clients.sns(), topic_arn=own.run_notifications_topic_arn),
         clock=clock(),
     )
@@ -189,6 +239,24 @@ def announce_completion() -> AnnounceCompletion:
 
 def _inventory_uploads(bucket: str, owner: str) -> S3InventoryUploads:
     return S3InventoryUploads(client=clients.s3(), streaming=clients.streaming_s3(), bucket=bucket, owner=owner)
+
+
+def _run_records(table: str) -> DynamoRunRecords:
+    return DynamoRunRecords(client=clients.dynamodb(), table=table)
+
+
+def _executions() -> StepFunctionsExecutions:
+    return StepFunctionsExecutions(client=clients.stepfunctions())
+
+
+def _begin_cleanup(own: s.RunWatcherSettings | s.RunStopperSettings) -> BeginCleanup:
+    return BeginCleanup(
+        records=_run_records(own.retrieval_table_name),
+        executions=_executions(),
+        notices=SnsNotices(client=clients.sns(), topic_arn=own.run_notifications_topic_arn),
+        clock=clock(),
+        machine_arn=own.cleanup_machine_arn,
+    )
 
 
 def _glacier(endpoint_url: str, topic_arn: str) -> BotoGlacierJobs:

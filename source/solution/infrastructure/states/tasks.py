@@ -41,13 +41,19 @@ def invoke(
     return state
 
 
-def run_machine(machine_arn: str, execution_input: Mapping[str, Any], *, timeout: int) -> State:
-    """Start another state machine and wait for its end; its failure is this task's (``States.TaskFailed``)."""
+def run_machine(
+    machine_arn: str, execution_input: Mapping[str, Any], *, timeout: int, name_path: str | None = None
+) -> State:
+    """Start another state machine and wait for its end; its failure is this task's (``States.TaskFailed``).
+
+    With a name, found at ``name_path``, others can tell its ARN; without, it gets one that nobody knows.
+    """
     return {
         "Type": "Task",
         "Resource": integration("states:startExecution.sync:2"),
         "Parameters": {
             "StateMachineArn": machine_arn,
+            **({"Name.$": name_path} if name_path else {}),
             # the console links parent and child by this key
             "Input": {**execution_input, "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"},
         },

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from constructs import Construct
 
 from solution.contract import object_keys as keys
-from solution.infrastructure.function_groups import RunFunctions
+from solution.infrastructure.function_groups import EndFunctions, RunFunctions
 from solution.infrastructure.functions import LONG, QUICK, STEADY
 from solution.infrastructure.schedules import Schedules
 from solution.infrastructure.states.maps import scan, segments
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import DAY, call, catch, chain, invoke, run_machine
 from solution.infrastructure.workflows.machine import Machine, MachineDefaults, invoke_grant, run_grants
+
+LOOK_SECONDS = 10
+"""Between two looks whether the run has come to rest."""
 
 
 class Cleanup(Construct):
@@ -29,6 +32,7 @@ class Cleanup(Construct):
         *,
         defaults: MachineDefaults,
         functions: RunFunctions,
+        ends: EndFunctions,
         schedules: Schedules,
         dashboard_update: Machine,
     ) -> None:
@@ -36,10 +40,10 @@ class Cleanup(Construct):
         states = chain(
             {
                 "Prepare": _prepare(),
-                **_steps(
-                    {**_remove_targets(schedules), **_report(functions), **_tell(functions, dashboard_update)},
-                    end="AnyStepFailed?",
-                ),
+                **_close(ends, functions),
+                **_steps(_remove_targets(schedules), end="Quiet?"),
+                **_rest(ends),
+                **_steps({**_report(functions), **_tell(functions, dashboard_update)}, end="AnyStepFailed?"),
                 "AnyStepFailed?": {
                     "Type": "Choice",
                     "Choices": [{"Variable": "$.step_failure", "IsPresent": True, "Next": "StepFailed"}],
@@ -62,6 +66,7 @@ class Cleanup(Construct):
             grants=[
                 schedules.remove_targets_grant(),
                 invoke_grant(
+                    ends.run_closer,
                     functions.abort_uploads,
                     functions.archives_scan,
                     functions.run_report,
@@ -80,12 +85,73 @@ def _prepare() -> State:
             "vault_name.$": "$.vault_name",
             "execution_name.$": "$.execution_name",
             "failure.$": "$.failure",
+            "memory": None,
             "output_prefix.$": f"States.Format('{{}}/{keys.REPORT}/manifest/{{}}/', $.workflow_run, $.execution_name)",
             "segments": segments(),
             # what the notice gets when the report could not be written
             "report": {"written": None},
         },
     }
+
+
+def _close(ends: EndFunctions, functions: RunFunctions) -> dict[str, State]:
+    """Whose run is it? One that is not this execution's is left alone; from here on ours does nothing new."""
+    return {
+        "CloseRun": {**_look(ends), "Catch": catch("NotClosed", into="caught")},
+        "WhoseRun?": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.closing.found", "StringEquals": "ours", "Next": "TakeReason"},
+                {"Variable": "$.closing.found", "StringEquals": "ended", "Next": "CleanedUpBefore"},
+            ],
+            "Default": "TellNotBegun",
+        },
+        # RunWatcher finds a run that is not closed, and has it cleaned up again
+        "NotClosed": {"Type": "Fail", "Error": "CloseRunFailed", "CausePath": "$.caught.Cause"},
+        "CleanedUpBefore": {"Type": "Succeed"},
+        "TellNotBegun": {
+            **_notify(functions, begun=False),
+            "Next": "NotBegun",
+        },
+        "NotBegun": {"Type": "Succeed", "OutputPath": "$.notice"},
+        "TakeReason": {"Type": "Pass", "InputPath": "$.closing.failure", "ResultPath": "$.failure"},
+    }
+
+
+def _rest(ends: EndFunctions) -> dict[str, State]:
+    """What is being copied may finish, so that the report is not out of date when it is written."""
+    return {
+        "Quiet?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.closing.quiet", "BooleanEquals": True, "Next": "AbortUploads"}],
+            "Default": "KeepMemory",
+        },
+        "KeepMemory": {"Type": "Pass", "InputPath": "$.closing.memory", "ResultPath": "$.memory"},
+        "WaitForQuiet": {"Type": "Wait", "Seconds": LOOK_SECONDS},
+        "LookForQuiet": {**_look(ends), "Catch": catch("AbortUploads", into="caught"), "Next": "Quiet?"},
+    }
+
+
+def _look(ends: EndFunctions) -> State:
+    payload = {f"{field}.$": f"$.{field}" for field in ("workflow_run", "execution_name", "failure", "memory")}
+    return invoke(
+        ends.run_closer.function_arn,
+        payload,
+        timeout=QUICK.timeout,
+        select=["found", "quiet", "failure", "memory"],
+        into="closing",
+    )
+
+
+def _notify(functions: RunFunctions, *, begun: bool) -> State:
+    payload = {f"{field}.$": f"$.{field}" for field in ("workflow_run", "vault_name", "execution_name", "failure")}
+    return invoke(
+        functions.completion_notice.function_arn,
+        {**payload, "report.$": "$.report.written", "begun": begun},
+        timeout=QUICK.timeout,
+        select=["outcome"],
+        into="notice",
+    )
 
 
 def _steps(steps: Mapping[str, State], *, end: str) -> dict[str, State]:
@@ -145,11 +211,5 @@ def _tell(functions: RunFunctions, dashboard_update: Machine) -> dict[str, State
             # the last metrics are a courtesy; the report has the numbers
             "Catch": catch("", into="dashboard_failure"),
         },
-        "Notify": invoke(
-            functions.completion_notice.function_arn,
-            {**shared, "report.$": "$.report.written", "failure.$": "$.failure"},
-            timeout=QUICK.timeout,
-            select=["outcome"],
-            into="notice",
-        ),
+        "Notify": _notify(functions, begun=True),
     }

@@ -57,9 +57,9 @@ class Orchestrator(Construct):
                 **_to_inventory(archives_status_cleanup, inventory_retrieval),
                 **self._periodic(starting_role, extend_download_window, dashboard_update),
                 "InitiateRetrieval": _guarded(
-                    run_machine(
-                        initiate_retrieval.arn,
-                        _fields("workflow_run", "vault_name", "tier", "s3_storage_class", "attempt"),
+                    _run_child(
+                        initiate_retrieval,
+                        _fields("workflow_run", "vault_name", "tier", "s3_storage_class", "attempt", "execution_name"),
                         timeout=LONGEST_RUN,
                     )
                 ),
@@ -136,7 +136,6 @@ def _prepare() -> State:
 
 
 def _register(runs: RunFunctions) -> dict[str, State]:
-    """Before a run is registered nothing is left to clean up, and cleaning up could harm the run that has its id."""
     return {
         "RegisterRun": {
             **invoke(
@@ -150,7 +149,8 @@ def _register(runs: RunFunctions) -> dict[str, State]:
                 select=["attempt", "completion_job_id", "rule_target_id"],
                 into="registration",
             ),
-            "Catch": catch("RunFailed"),
+            # whether it was written or not: the clean-up leaves alone what is not this execution's
+            "Catch": catch(CLEANUP),
         },
         "PrepareTargets": {
             "Type": "Pass",
@@ -180,15 +180,15 @@ def _to_inventory(archives_status_cleanup: Machine, inventory_retrieval: Machine
             "Default": "InventoryRetrieval",
         },
         "ArchivesStatusCleanup": _guarded(
-            run_machine(
-                archives_status_cleanup.arn,
+            _run_child(
+                archives_status_cleanup,
                 _fields("workflow_run", "vault_name", "attempt", "execution_name"),
                 timeout=7 * DAY,
             )
         ),
         "InventoryRetrieval": _guarded(
-            run_machine(
-                inventory_retrieval.arn,
+            _run_child(
+                inventory_retrieval,
                 _fields(
                     *("workflow_run", "vault_name", "migration_type", "provided_inventory", "tier", "s3_storage_class"),
                     *("name_override_presigned_url", "execution_name"),
@@ -211,8 +211,8 @@ def _clean_up(cleanup: Machine) -> dict[str, State]:
             "ResultPath": "$.failure",
         },
         CLEANUP: {
-            **run_machine(
-                cleanup.arn,
+            **_run_child(
+                cleanup,
                 {
                     **_fields("workflow_run", "vault_name", "tier", "s3_storage_class", "execution_name"),
                     "failure.$": "$.failure",
@@ -243,6 +243,11 @@ _NOT_OF_THE_INPUT = {"execution_name": "$.execution_name", "attempt": "$.registr
 
 def _fields(*names: str) -> dict[str, str]:
     return {f"{name}.$": _NOT_OF_THE_INPUT.get(name, f"$.input.{name}") for name in names}
+
+
+def _run_child(machine: Machine, payload: dict[str, str], *, timeout: int) -> State:
+    """Named after this execution: so they can be found and ended, and be started once only."""
+    return run_machine(machine.arn, payload, timeout=timeout, name_path="$.execution_name")
 
 
 def _guarded(state: State) -> State:

@@ -71,7 +71,13 @@ class Workflows(Construct):
         ).machine
         extend, update = self.unattended = self._periodic(defaults, functions, tables, inventory)
         clean_up = Cleanup(
-            self, "Cleanup", defaults=defaults, functions=functions.runs, schedules=schedules, dashboard_update=update
+            self,
+            "Cleanup",
+            defaults=defaults,
+            functions=functions.runs,
+            ends=functions.ends,
+            schedules=schedules,
+            dashboard_update=update,
         ).machine
         self.orchestrator = Orchestrator(
             self,

@@ -156,11 +156,20 @@ def _starting(original: Any) -> Any:
     return start
 
 
+def _refuse_taken_name(input_data: dict[str, Any]) -> None:
+    """Where the end is waited for, MiniStack puts the new execution in the place of the one that has the name."""
+    machine, name = input_data.get("StateMachineArn", ""), input_data.get("Name")
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    if name and arn in stepfunctions._executions:
+        raise stepfunctions._ExecutionError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+
+
 def _starting_and_waiting(original: Any) -> Any:
     def start(resource: str, input_data: dict[str, Any]) -> Any:
         _checked_start(input_data)
         try:
             with _named_start_errors():
+                _refuse_taken_name(input_data)
                 return original(resource, input_data)
         except stepfunctions._ExecutionError as error:
             if error.error.startswith("StepFunctions."):

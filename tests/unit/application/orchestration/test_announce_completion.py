@@ -31,9 +31,11 @@ class _Desk:
         self.records = InMemoryRunRecords(run_record())
         self.notices = InMemoryNotices()
 
-    def announce(self, report: dict[str, Any] | None, failure: Failure | None = None) -> RunStatus:
+    def announce(
+        self, report: dict[str, Any] | None, failure: Failure | None = None, *, execution: str = "run-1-1"
+    ) -> RunStatus:
         announce = AnnounceCompletion(records=self.records, notices=self.notices, clock=ManualClock())
-        return announce(run=RUN, vault_name="photos", report=report, failure=failure)
+        return announce(run=RUN, vault_name="photos", execution_name=execution, report=report, failure=failure)
 
 
 def test_the_record_is_closed_and_the_operator_told() -> None:
@@ -75,7 +77,7 @@ def test_a_failure_is_told_with_its_cause() -> None:
 def test_a_run_of_a_newer_attempt_is_left_alone() -> None:
     desk = _Desk()
     with pytest.raises(NotPossible):
-        desk.announce(_report() | {"execution_name": "run-1-0"})
+        desk.announce(_report(), execution="run-1-0")
     assert desk.records.by_run[RUN] == run_record()
     assert desk.notices.sent == []
 
@@ -84,3 +86,27 @@ def test_only_the_uploads_of_this_run_are_aborted() -> None:
     uploads = InMemoryDestinationUploads("run-1/a", "run-1/b/c", "run-10/a", "other/run-1/a")
     assert AbortUploads(uploads=uploads)(RUN) == 2
     assert uploads.keys == ["run-10/a", "other/run-1/a"]
+
+
+def test_a_stopped_run_is_announced_as_stopped_with_the_reason_and_how_to_go_on() -> None:
+    desk = _Desk()
+    assert desk.announce(_report("STOPPED"), Failure(error="RunStopped", cause="no money")) is RunStatus.STOPPED
+    [(subject, text)] = desk.notices.sent
+    assert subject == "Glacier transfer run-1: STOPPED"
+    assert "Stopped: no money" in text
+    assert "Start ResumeAutomationRunbook with WorkflowRun run-1" in text
+
+
+def test_a_stopped_run_without_a_report_was_stopped_all_the_same() -> None:
+    assert _Desk().announce(None, Failure(error="RunStopped", cause="")) is RunStatus.STOPPED
+
+
+def test_an_attempt_that_never_began_is_told_and_leaves_the_run_as_it_is() -> None:
+    desk = _Desk()
+    announce = AnnounceCompletion(records=desk.records, notices=desk.notices, clock=ManualClock())
+    failure = Failure(error="NotPossible", cause="run-1 exists already")
+    announce.not_begun(run=RUN, vault_name="photos", execution_name="run-1-2", failure=failure)
+    assert desk.records.by_run[RUN] == run_record()
+    [(subject, text)] = desk.notices.sent
+    assert subject == "Glacier transfer run-1: not begun"
+    assert "NotPossible: run-1 exists already" in text

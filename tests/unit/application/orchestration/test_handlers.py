@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 MIB = 1024**2
 ENVIRONMENT = {
@@ -43,7 +44,13 @@ ENVIRONMENT = {
     "ANONYMIZED_STATS_ENDPOINT": "",
     "SOLUTION_VERSION": "1.2.3",
     "RUN_NOTIFICATIONS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:notices",
+    "INVENTORY_JOB_NAME": "inventory-job",
 }
+MACHINES = ("ORCHESTRATOR", "CLEANUP", "ARCHIVES_STATUS_CLEANUP", "INVENTORY_RETRIEVAL", "INITIATE_RETRIEVAL")
+ENVIRONMENT |= {
+    f"{name}_MACHINE_ARN": f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}" for name in MACHINES
+}
+ORCHESTRATION = "arn:aws:states:us-east-1:123456789012:execution:ORCHESTRATOR:run-1-{attempt}"
 ORDER = {
     "workflow_run": "run-1",
     "vault_name": "photos",
@@ -126,8 +133,12 @@ def call(_stack: None) -> Call:
 
 def _register(call: Call, attempt: int = 1, **changes: Any) -> Any:
     name = f"run-1-{attempt}"
-    event = {"input": ORDER | changes, "execution_arn": f"arn:{name}", "execution_name": name}
+    event = {"input": ORDER | changes, "execution_arn": ORCHESTRATION.format(attempt=attempt), "execution_name": name}
     return call(e.RUN_REGISTRAR, event)
+
+
+def _notice(**changes: Any) -> dict[str, Any]:
+    return RUN | {"execution_name": "run-1-1", "report": None, "failure": None, "begun": True} | changes
 
 
 def test_a_run_is_registered_and_resumed(call: Call) -> None:
@@ -138,6 +149,7 @@ def test_a_run_is_registered_and_resumed(call: Call) -> None:
         "rule_target_id": "run-1",
         "started_at": first["started_at"],
     }
+    call(e.COMPLETION_NOTICE, _notice())
     second = _register(call, 2, migration_type="RESUME")
     assert (second["attempt"], second["started_at"]) == (2, first["started_at"])
 
@@ -173,11 +185,80 @@ def test_a_run_ends_with_its_report_and_its_notice(call: Call, dynamodb: DynamoD
     assert report["archives"]["failed"] == 1
     failed = s3.get_object(Bucket="inventory", Key=report["failed_archives_key"])["Body"].read().decode()
     assert f'{archive_id(2)},"run-1/2, file",5,Glacier has lost it\r\n' in failed
-    assert call(e.COMPLETION_NOTICE, RUN | {"report": report, "failure": None}) == {
-        "outcome": "COMPLETED_WITH_FAILURES"
-    }
+    assert call(e.COMPLETION_NOTICE, _notice(report=report)) == {"outcome": "COMPLETED_WITH_FAILURES"}
     item = dynamodb.get_item(TableName="retrieval", Key={"pk": {"S": "run-1"}, "sk": {"S": "meta"}})["Item"]
     assert item["run_status"] == item["outcome"] == {"S": "COMPLETED_WITH_FAILURES"}
+
+
+@pytest.fixture
+def states(_stack: None) -> SFNClient:
+    """The state machines, and the orchestrator's execution of the first attempt."""
+    client = boto3.client("stepfunctions")
+    role = "arn:aws:iam::123456789012:role/any"
+    wait = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": True}}})
+    arns = {
+        name: client.create_state_machine(name=name, definition=wait, roleArn=role)["stateMachineArn"]
+        for name in MACHINES
+    }
+    for name in ("ORCHESTRATOR", "INITIATE_RETRIEVAL"):
+        client.start_execution(stateMachineArn=arns[name], name="run-1-1")
+    return client
+
+
+def _status(states: SFNClient, machine: str, name: str = "run-1-1") -> str:
+    arn = f"arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}"
+    return states.describe_execution(executionArn=arn)["status"]
+
+
+def _cleanups(states: SFNClient) -> dict[str, Any]:
+    """What the clean-ups were told, by name."""
+    found = states.list_executions(stateMachineArn=ENVIRONMENT["CLEANUP_MACHINE_ARN"])["executions"]
+    inputs = {one["name"]: states.describe_execution(executionArn=one["executionArn"])["input"] for one in found}
+    return {name: json.loads(text) for name, text in inputs.items()}
+
+
+def _close(call: Call, closing: dict[str, Any] | None = None, failure: Any = None) -> dict[str, Any]:
+    event = {"workflow_run": "run-1", "execution_name": "run-1-1", "failure": failure, "memory": None}
+    found: dict[str, Any] = call(e.RUN_CLOSER, event | ({"memory": closing["memory"]} if closing else {}))
+    return found
+
+
+def test_a_stopped_run_comes_to_rest_is_told_of_and_resumed(call: Call, states: SFNClient) -> None:
+    _register(call)
+    assert call(e.RUN_STOPPER, {"workflow_run": "run-1", "reason": "no money"}) == {"found": "stopping"}
+    assert _status(states, "ORCHESTRATOR") == "ABORTED"
+    failure = {"Error": "RunStopped", "Cause": "no money", "Machine": ""}
+    assert _cleanups(states) == {
+        "run-1-1": RUN
+        | {"tier": "Bulk", "s3_storage_class": "DEEP_ARCHIVE", "execution_name": "run-1-1", "failure": failure}
+    }
+    closing = _close(call, failure=failure)
+    assert (closing["found"], closing["quiet"], closing["failure"]) == ("ours", False, failure)
+    assert _status(states, "INITIATE_RETRIEVAL") == "ABORTED"
+    while not closing["quiet"]:
+        closing = _close(call, closing, failure)
+    assert call(e.COMPLETION_NOTICE, _notice(failure=failure)) == {"outcome": "STOPPED"}
+    assert _close(call, failure=failure)["found"] == "ended"
+    assert _register(call, 2, migration_type="RESUME")["attempt"] == 2
+
+
+def test_a_run_without_its_orchestrator_is_found_and_cleaned_up_once(call: Call, states: SFNClient) -> None:
+    _register(call)
+    states.stop_execution(executionArn=ORCHESTRATION.format(attempt=1), error="E", cause="by hand")
+    for _ in range(2):
+        assert call(e.RUN_WATCHER, {}) == {"being cleaned up": 1}
+    [told] = _cleanups(states).values()
+    assert told["failure"]["Error"] == "RunStopped"
+    assert told["failure"]["Cause"].startswith("the orchestrator's execution was stopped from outside")
+    call(e.COMPLETION_NOTICE, _notice(failure=told["failure"]))
+    assert call(e.RUN_WATCHER, {}) == {"ended": 1}
+    assert call(e.RUN_WATCHER, {}) == {}
+
+
+def test_an_attempt_that_was_not_registered_is_nobodys_and_the_operator_is_told(call: Call) -> None:
+    assert _close(call)["found"] == "foreign"
+    failure = {"Error": "NotPossible", "Cause": "no"}
+    assert call(e.COMPLETION_NOTICE, _notice(begun=False, failure=failure)) == {"outcome": "FAILED"}
 
 
 def test_a_scan_hands_over_where_it_stopped(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,15 @@ def test_counters_that_differ_from_the_records_are_reported() -> None:
     assert "## Counters that differ from the records" in desk.text()
 
 
+def test_a_stopped_run_is_reported_as_stopped_with_the_reason() -> None:
+    desk = _Desk(kept(1, "downloaded"), kept(2, "requested"), counted=_counted(2, 1))
+    stopped = Failure(error="RunStopped", cause="no money")
+    assert desk.report(failure=stopped).outcome is RunStatus.STOPPED
+    assert desk.summary()["outcome"] == "STOPPED"
+    assert "The run was stopped before every archive was copied." in desk.text()
+    assert "- Stopped: no money" in desk.text()
+
+
 def test_a_failed_orchestrator_is_a_failed_run_whatever_arrived() -> None:
     desk = _Desk(kept(1, "downloaded"), counted=_counted(1, 1))
     assert desk.report(failure=Failure(error="States.Timeout", cause="too\nlong")).outcome is RunStatus.FAILED
