@@ -165,6 +165,7 @@ def test_a_run_whose_orchestrator_is_stopped_by_hand_is_cleaned_up(office: Offic
     assert notice["failure"] == {
         "Error": "RunStopped",
         "Cause": "the orchestrator's execution was stopped from outside: by hand",
+        "Machine": "",
     }
     assert office.world.targets(office.run) == {}
     office.tick()
@@ -180,7 +181,7 @@ def test_a_run_can_be_stopped(office: Office, stubs: Stubs, phase: str) -> None:
     assert office.world.look(arn).status == "ABORTED"
     assert office.ended() is RunStatus.STOPPED
     [notice] = stubs.events(functions.COMPLETION_NOTICE)
-    assert notice["failure"] == {"Error": "RunStopped", "Cause": "no money"}
+    assert notice["failure"] == {"Error": "RunStopped", "Cause": "no money", "Machine": ""}
     assert office.world.targets(office.run) == {}
     rests(office, stubs, phase)
 

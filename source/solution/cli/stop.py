@@ -20,7 +20,7 @@ from solution.domain.errors import InvalidInput, NotPossible
 
 _REFUSALS: Final = {"InvalidInput": InvalidInput, "NotPossible": NotPossible}
 _SENTENCES: Final = {
-    "stopping": "is being stopped: nothing more is asked for, what is being copied may finish",
+    "stopping": "is being stopped: its executions are ended, what is being copied may finish",
     "already stopping": "is being stopped already",
     "already ending": "has come to its end by itself, and is being cleaned up",
 }

@@ -81,8 +81,7 @@ class Run(StrEnum):
 class RunStatus(StrEnum):
     """Where a run stands, as its record says.
 
-    Archives are asked for and copied while it is ``RUNNING`` alone. ``STOPPING``: somebody wants it to end; ``ENDING``:
-    it is being cleaned up.
+    ``STOPPING``: somebody wants it to end; ``ENDING``: it is being cleaned up.
     """
 
     RUNNING = "RUNNING"

@@ -48,7 +48,7 @@ def answering(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ("stopping", "nothing more is asked for"),
+        ("stopping", "its executions are ended"),
         ("already stopping", "is being stopped already"),
         ("already ending", "has come to its end by itself"),
     ],

@@ -50,11 +50,12 @@ class Closing:
 class CloseRun:
     """Marks the run as ending, ends what its attempt has started, and looks whether copies are still on their way.
 
-    Functions that ask for archives or copy them look at the mark; those that have begun may finish. So that the report
-    tells how it is and not how it was, it waits until the counters rest. A run whose archives have all ended rests.
+    Functions that ask for archives or copy them do not look at the mark yet; those that have begun may finish. So that
+    the report tells how it is and not how it was, it waits until the counters rest. A run whose archives have all ended
+    rests.
 
     A stopped orchestrator may leave its children running, and a distributed map goes on when its execution has ended
-    ("Redriving Map Runs", Step Functions Developer Guide); the mark stops what the latter would ask for.
+    ("Redriving Map Runs", Step Functions Developer Guide): what it still asks for, a resume stops.
     """
 
     records: RunRecords

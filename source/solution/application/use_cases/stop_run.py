@@ -35,7 +35,8 @@ class Stopping(StrEnum):
 class StopRun:
     """Notes the wish in the run's record, ends the orchestrator, and starts the clean-up.
 
-    From the note on nothing more is asked for or begun to be copied. Whatever this cannot do after it, WatchRuns does.
+    Whatever this cannot do after the note, WatchRuns does. Batches that are being asked for, and archives that Glacier
+    stages later on, are not held back: they are copied, or stopped by the next resume.
     """
 
     records: RunRecords
