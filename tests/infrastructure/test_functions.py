@@ -37,6 +37,12 @@ def test_ranges_of_an_inventory_are_parts_that_s3_takes(solution: Synthesised) -
     assert 5 * 1024**2 <= int(variables["INVENTORY_RANGE_BYTES"]) <= 512 * 1024**2
 
 
+def test_an_upload_that_is_begun_again_may_drop_the_one_before(solution: Synthesised) -> None:
+    role = solution.role_of(solution.functions()["InventoryUploadStart"])
+    (area,) = solution.may(role, "s3:AbortMultipartUpload")
+    assert area.endswith("/*/original_inventory/*")
+
+
 def test_functions_run_on_arm_with_the_agreed_python_and_logs_that_end(solution: Synthesised) -> None:
     groups = {group.logical_id: group for group in solution.all("AWS::Logs::LogGroup")}
     for name, function in solution.functions().items():

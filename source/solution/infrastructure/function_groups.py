@@ -267,7 +267,7 @@ class InventoryFunctions(Construct):
             does="Cuts the inventory into ranges and opens the upload they become parts of",
             grants=[
                 listing(bucket.bucket_arn, "ListBucketMultipartUploads"),
-                area(bucket, keys.ORIGINAL_INVENTORY, "PutObject"),
+                area(bucket, keys.ORIGINAL_INVENTORY, "PutObject", "AbortMultipartUpload"),
             ],
         )
         self.chunk_transfer = factory.make(
