@@ -5,14 +5,14 @@ What is sent, and nothing else:
 =================  ====================================================================
 field              meaning
 =================  ====================================================================
-id                 a random UUID, new for each run, kept nowhere
+id                 a random UUID, new for each message, kept nowhere
 version            version of this solution
 region             AWS Region
 archives           number of archives in the inventory
 bytes              their bytes
 tier               retrieval tier
 storage_class      S3 storage class
-duration_seconds   from the run's start to the end of the inventory
+duration_seconds   from the beginning of the inventory's retrieval to the sorted inventory
 =================  ====================================================================
 """
 

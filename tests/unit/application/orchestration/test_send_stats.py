@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +54,14 @@ def test_what_is_sent_is_what_is_documented_and_names_nobody() -> None:
             },
         )
     ]
+
+
+def test_every_field_is_documented_and_no_other() -> None:
+    stats = InMemoryStats()
+    _send(_sender(stats))
+    guide = (Path(__file__).parents[4] / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    section = guide.split("## Anonymized statistics")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(stats.sent[0][1])
 
 
 @pytest.mark.parametrize("off", [{"enabled": False}, {"endpoint": ""}])
