@@ -75,7 +75,8 @@ class GlueSpark:
         if done.timed_out:
             self._end(run, "TIMEOUT", "Job run exceeded its time-out")
         elif done.code != 0:
-            self._end(run, "FAILED", last_exception(done.errors) or f"exit code {done.code}")
+            reason = last_exception(done.errors) or f"exit code {done.code}"
+            self._end(run, "FAILED", as_in_s3(reason, work / "objects"))
         else:
             self._end(run, "SUCCEEDED", "")
 
@@ -181,6 +182,11 @@ class GlueSpark:
         events = [{"timestamp": now, "message": line} for line in text.splitlines() if line.strip()]
         for at in range(0, len(events), _LOG_BATCH):
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events[at : at + _LOG_BATCH])
+
+
+def as_in_s3(text: str, root: Path) -> str:
+    """URIs of mirrored objects as the job would see them in AWS."""
+    return re.sub(rf"file:/{{0,2}}{re.escape(str(root.resolve()))}/", "s3://", text)
 
 
 def log_folder(job: Job) -> str:
