@@ -125,14 +125,19 @@ def _lacking(document: Mapping[str, Any], action: str) -> dict[str, Any]:
 
 
 @contextmanager
-def deployed_solution(state_dir: Path, port: int) -> Iterator[Solution]:
-    """The solution as the demo deploys it, on a local AWS of its own."""
+def deployed_solution(
+    state_dir: Path, port: int, *, factor: float | None = None, parameters: Mapping[str, str] | None = None
+) -> Iterator[Solution]:
+    """The solution as the demo deploys it, on a local AWS of its own.
+
+    ``factor`` is the demo's for `ARCHIVES` unless given; ``parameters`` go before the demo's.
+    """
     deployment: Deployment = up(
         port=port,
         state_dir=state_dir,
-        time_factor=time_factor(ARCHIVES),
+        time_factor=factor or time_factor(ARCHIVES),
         # some stories end by standing still; fifteen minutes of that would be too much for them
-        parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "100"},
+        parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "100", **(parameters or {})},
     )
     try:
         yield Solution(

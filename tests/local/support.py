@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import pytest
 from botocore.config import Config
 
 from solution.local import Instance
@@ -159,12 +160,15 @@ def allow(action: str | list[str], resource: str | list[str] = "*", **more: Any)
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
-def until(found: Callable[[], T | None], *, timeout: float = 30) -> T:
-    """Ask until there is an answer."""
+def until(
+    found: Callable[[], T | None], *, timeout: float = 30, every: float = 0.05, seen: Callable[[], object] = str
+) -> T:
+    """Ask until there is an answer; ``seen`` tells what there was instead when none has come in time."""
     deadline = time.monotonic() + timeout
     while True:
         answer = found()
         if answer:
             return answer
-        assert time.monotonic() < deadline, "nothing came in time"
-        time.sleep(0.05)
+        if time.monotonic() >= deadline:
+            pytest.fail(f"nothing came in {timeout:g} seconds; seen at last: {seen()}")
+        time.sleep(every)
