@@ -202,7 +202,7 @@ def test_no_multipart_upload_is_left_open(story: Story) -> None:
     s3 = story.solution.client("s3")
     for output in ("DestinationBucketName", "InventoryBucketName"):
         bucket = story.solution.target.output(output)
-        assert s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == [], bucket
+        assert s3.list_multipart_uploads(Bucket=bucket, Prefix=f"{RUN}/").get("Uploads", []) == [], bucket
 
 
 def test_the_report_lists_every_archive_and_no_failure(story: Story) -> None:
