@@ -251,14 +251,19 @@ def _add_simulation(table: Table, outcome: Outcome) -> None:
     table.add_row("simulated: last archive asked for after", _days(outcome.last_request))
     table.add_row("simulated: copied after", _days(outcome.makespan))
     table.add_row("earliest possible last request", _days(outcome.bound))
-    table.add_row("longer than that and one staging time by", f"{100 * outcome.over_bound:.1f} %")
+    table.add_row("longer than that and one staging time by", _excess(outcome))
     table.add_row("most asked for in any 24 hours", size_text(outcome.most_in_a_period))
     table.add_row("most staged at once", f"{outcome.most_staged:,} archives, {size_text(outcome.most_staged_bytes)}")
     table.add_row("windows extended", f"{outcome.extensions:,}")
 
 
+def _excess(outcome: Outcome) -> str:
+    # where the bound is seconds, a share of it says nothing
+    return "nothing" if outcome.excess <= 0 else f"{_days(outcome.excess)} ({100 * outcome.over_bound:.1f} %)"
+
+
 def _dollars(amount: float) -> str:
-    return f"${amount:,.2f}"
+    return "< $0.01" if 0 < amount < 0.005 else f"${amount:,.2f}"
 
 
 def _days(seconds: float) -> str:

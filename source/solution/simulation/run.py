@@ -54,9 +54,14 @@ class Outcome:
     closed: int
 
     @property
+    def excess(self) -> float:
+        """Seconds by which it took longer than bound and one staging time; negative if shorter."""
+        return self.makespan - self.slowest_staging - self.bound
+
+    @property
     def over_bound(self) -> float:
-        """How much longer than bound and one staging time it took, as a share of the bound; negative if shorter."""
-        return (self.makespan - self.slowest_staging - self.bound) / self.bound if self.bound else 0.0
+        """The excess as a share of the bound."""
+        return self.excess / self.bound if self.bound else 0.0
 
 
 class _Stagings:

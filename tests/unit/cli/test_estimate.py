@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,11 @@ def test_people_get_a_table_that_names_region_and_date_of_the_prices() -> None:
         "2025-01-01",
     ):
         assert text in answer.stdout
+
+
+def test_a_small_vault_is_not_compared_with_a_bound_of_seconds_and_no_cost_is_called_nothing() -> None:
+    answer = CliRunner().invoke(app, ["estimate", "--archives", "40", "--bytes", "80MiB", "--simulate"])
+    assert answer.exit_code == 0
+    rows = dict(re.findall(r"│ (\S.*?) +│ +(.*?) +│", answer.stdout))
+    assert rows["longer than that and one staging time by"] == "nothing"
+    assert rows["cost of the copy"] == "< $0.01"
