@@ -154,6 +154,7 @@ class FacilitatorItem(StrEnum):
     TASK_TOKEN = "task_token"  # noqa: S105 - an attribute's name
     FINISH_TIMESTAMP = "finish_timestamp"
     JOB_RESULT = "job_result"
+    REMINDED_AT = "reminded_at"
     EXPIRES_AT = "expires_at"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +14,7 @@ from solution.application.in_memory.clock import START
 from solution.application.in_memory.facilitator import InMemoryFacilitator, InMemoryGate
 from solution.application.ports.facilitator import Facilitator
 from solution.contract.messages import JobResult
+from solution.domain.archive import format_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,6 +35,20 @@ def test_the_first_result_of_a_job_stands(facilitator: Facilitator) -> None:
     assert facilitator.put_result(DONE, START)
     assert not facilitator.put_result(JobResult(job_id="job-1", succeeded=False, message="late"), START)
     assert facilitator.put_result(JobResult(job_id="job-2", succeeded=False, message="other"), START)
+
+
+def test_a_reminder_changes_a_job_that_has_its_result_so_that_the_stream_tells_it_again(
+    dynamodb: DynamoDBClient, facilitator_table: str
+) -> None:
+    facilitator = DynamoFacilitator(dynamodb, facilitator_table)
+    key = {"job_id": {"S": "job-1"}}
+    facilitator.remind("job-1", START)
+    assert "Item" not in dynamodb.get_item(TableName=facilitator_table, Key=key)
+    facilitator.put_result(DONE, START)
+    before = dynamodb.get_item(TableName=facilitator_table, Key=key)["Item"]
+    facilitator.remind("job-1", START + timedelta(minutes=5))
+    after = dynamodb.get_item(TableName=facilitator_table, Key=key)["Item"]
+    assert after == {**before, "reminded_at": {"S": format_time(START + timedelta(minutes=5))}}
 
 
 def test_a_token_that_was_there_first_meets_the_result(dynamodb: DynamoDBClient, facilitator_table: str) -> None:

@@ -370,6 +370,25 @@ def test_a_run_whose_archives_have_all_ended_is_released() -> None:
     assert ending.facilitator.results[JOB].message == "1 of 2 archives copied, 1 failed"
 
 
+@pytest.mark.holds(2)
+def test_a_released_run_that_still_waits_is_answered_again_at_each_look() -> None:
+    ending = Ending(downloaded=2)
+    ending.look()
+    assert ending.facilitator.reminders == []
+    ending.look()
+    ending.look()
+    assert ending.facilitator.reminders == [JOB, JOB]
+
+
+@pytest.mark.holds(2)
+def test_a_stalled_run_that_still_waits_is_answered_again_too() -> None:
+    ending = Ending(downloaded=1)
+    ending.look()
+    ending.clock.advance(49 * 3600)
+    assert [ending.look(), ending.look()] == [Completion.STALLED] * 2
+    assert ending.facilitator.reminders == [JOB]
+
+
 def test_an_empty_run_is_complete() -> None:
     ending = Ending()
     ending.move(total=-2)

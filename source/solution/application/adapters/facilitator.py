@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,21 @@ class DynamoFacilitator:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def remind(self, job_id: str, now: datetime) -> None:
+        """One conditional UpdateItem, which the table's stream tells again."""
+        with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key={FacilitatorItem.JOB_ID: {"S": job_id}},
+                UpdateExpression="SET #reminded = :now",
+                ConditionExpression="attribute_exists(#result)",
+                ExpressionAttributeNames={
+                    "#result": FacilitatorItem.JOB_RESULT,
+                    "#reminded": FacilitatorItem.REMINDED_AT,
+                },
+                ExpressionAttributeValues={":now": {"S": format_time(now)}},
+            )
 
 
 class StepFunctionsGate:

@@ -15,9 +15,14 @@ class InMemoryFacilitator:
 
     def __init__(self) -> None:
         self.results: dict[str, JobResult] = {}
+        self.reminders: list[str] = []
 
     def put_result(self, result: JobResult, now: datetime) -> bool:  # noqa: ARG002
         return self.results.setdefault(result.job_id, result) is result
+
+    def remind(self, job_id: str, now: datetime) -> None:  # noqa: ARG002
+        if job_id in self.results:
+            self.reminders.append(job_id)
 
 
 class InMemoryGate:

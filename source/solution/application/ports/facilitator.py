@@ -17,6 +17,10 @@ class Facilitator(Protocol):
         """Store the result of a job unless it has one already; returns whether this call stored it."""
         ...
 
+    def remind(self, job_id: str, now: datetime) -> None:
+        """Have the waiting task answered once more, for an answer can get lost; nothing without a result."""
+        ...
+
 
 class TaskGate(Protocol):
     """Answers waiting tasks. Each returns False when nobody waits any more, which is not an error."""

@@ -25,15 +25,17 @@ _NOTHING = Tally()
 
 def release(
     facilitator: Facilitator, clock: Clock, *, run: str, execution_name: str, tally: Tally, stalled: str | None = None
-) -> None:
-    """Let the orchestrator go on: the run has ended, or is ``stalled`` for this reason."""
+) -> bool:
+    """Let the orchestrator go on: the run has ended, or is ``stalled`` for this reason. False: it was let go before."""
     message = stalled or (
         f"{tally.count(Metric.DOWNLOADED)} of {tally.count(Metric.TOTAL)} archives copied, "
         f"{tally.count(Metric.FAILED)} failed"
     )
     result = JobResult(job_id=completion_job_id(run, execution_name), succeeded=stalled is None, message=message)
-    if facilitator.put_result(result, clock.now()):
+    released = facilitator.put_result(result, clock.now())
+    if released:
         _log.info("The run is released", extra={"succeeded": result.succeeded, "result": message})
+    return released
 
 
 class Completion(StrEnum):
@@ -48,7 +50,8 @@ class CheckCompletion:
     """The periodic safety net behind the counters.
 
     Counters release a run by themselves; this catches a run whose last count was missed and an empty one, and ends one
-    in which nothing has moved for so long that nothing will.
+    in which nothing has moved for so long that nothing will. A released run that is still there to be looked at has
+    the orchestrator answered again: the first answer may be lost, and nobody else would ever notice.
     """
 
     def __init__(self, *, counters: Counters, facilitator: Facilitator, clock: Clock, stall: timedelta) -> None:
@@ -62,7 +65,7 @@ class CheckCompletion:
         """Look, and release the run if it has ended or stalled."""
         tally = self._counters.read(run)
         if tally is not None and tally.complete:
-            release(self._facilitator, self._clock, run=run, execution_name=execution_name, tally=tally)
+            self._release(run, execution_name, tally)
             return Completion.COMPLETE
         now = self._clock.now()
         present = tally or _NOTHING
@@ -76,8 +79,14 @@ class CheckCompletion:
             f"{present.missing} of {present.count(Metric.TOTAL)} archives are missing and nothing has moved since "
             f"{pulse.moved_at:%Y-%m-%d %H:%M:%S} UTC; find what holds them (alarms, dead-letter queues), then resume"
         )
-        release(self._facilitator, self._clock, run=run, execution_name=execution_name, tally=present, stalled=reason)
+        self._release(run, execution_name, present, stalled=reason)
         return Completion.STALLED
+
+    def _release(self, run: str, execution_name: str, tally: Tally, *, stalled: str | None = None) -> None:
+        if not release(
+            self._facilitator, self._clock, run=run, execution_name=execution_name, tally=tally, stalled=stalled
+        ):
+            self._facilitator.remind(completion_job_id(run, execution_name), self._clock.now())
 
 
 def _same(one: Tally, other: Tally) -> bool:
