@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -53,6 +54,30 @@ def test_a_process_that_was_killed_is_told_as_lambda_tells_it_and_the_next_call_
     assert error["errorType"] == "Runtime.ExitError"
     assert error["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
     assert aws.invoke(function, "live") == "alive"
+
+
+def test_a_process_that_dies_while_it_starts_takes_no_other_of_its_function_with_it(aws: LocalAws) -> None:
+    doomed = aws.state_dir / unique("doomed")
+    function = aws.function(
+        f"""
+        import os, pathlib, signal, time
+        doomed = pathlib.Path({str(doomed)!r})
+        if doomed.exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        def handler(event, context):
+            doomed.touch()
+            while doomed.exists():
+                time.sleep(0.05)
+            return "alive"
+        """
+    )
+    with ThreadPoolExecutor() as pool:
+        working = pool.submit(aws.invoke, function)
+        until(doomed.exists)
+        errors = [aws.invoke(function)["errorType"] for _ in range(3)]
+        doomed.unlink()
+        assert working.result() == "alive"
+    assert errors == ["Runtime.ExitError"] * 3
 
 
 def test_a_function_finds_boto3_and_nothing_else_of_this_machine(aws: LocalAws) -> None:
