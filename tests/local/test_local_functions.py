@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -173,6 +174,24 @@ def test_a_message_whose_function_was_killed_comes_again_and_time_is_compressed(
     sqs.send_message(QueueUrl=url, MessageBody="it")
     until(lambda: written(aws, results))
     assert written(aws, results) == {"it came 2 times"}
+
+
+def test_a_dead_letter_queue_gives_its_own_number_of_attempts(aws: LocalAws) -> None:
+    sqs, urls = aws.client("sqs"), [queue(aws) for _ in range(3)]
+    for url, behind in itertools.pairwise(urls):
+        policy = json.dumps({"deadLetterTargetArn": arn_of(aws, behind), "maxReceiveCount": 2})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+    sqs.send_message(QueueUrl=urls[0], MessageBody="m")
+
+    def receipts(url: str) -> list[int]:
+        """How often the message had been received, each time that the queue gives it."""
+        found: list[int] = []
+        options = {"VisibilityTimeout": 0, "MessageSystemAttributeNames": ["ApproximateReceiveCount"]}
+        while len(found) < 3 and (messages := sqs.receive_message(QueueUrl=url, **options).get("Messages")):
+            found += [int(message["Attributes"]["ApproximateReceiveCount"]) for message in messages]
+        return found
+
+    assert [receipts(url) for url in urls] == [[1, 2], [3, 4], [5, 6, 7]]
 
 
 def queue(aws: LocalAws) -> str:

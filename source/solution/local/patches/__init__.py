@@ -9,6 +9,7 @@ from __future__ import annotations
 from solution.local.patches import (
     bucket_owner,
     cloudformation_types,
+    dead_letters,
     distributed_map,
     iam_resources,
     lambda_errors,
@@ -48,3 +49,4 @@ def apply(settings: GatewaySettings) -> None:
     stream_mappings.apply(settings)
     stream_state.apply()
     redelivery.apply(settings)
+    dead_letters.apply()
