@@ -1,4 +1,4 @@
-"""One local AWS for all stories of this folder, on a free port and in a folder of its own."""
+"""One local AWS for all stories of a process, on a free port and in a folder of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ from collections.abc import Iterator
 import pytest
 
 from solution.local import Instance
+from tests.local import shared
 from tests.local.deployed import Solution, deployed_solution
 from tests.local.support import LocalAws, free_port
+
+_made_here = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the first test, and before workers start."""
+    config.stash[_made_here] = shared.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After the last test."""
+    if config.stash[_made_here]:
+        shared.end()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from solution.cli.demo.run import demo_parameters, time_factor
 from solution.cli.target import Target, target_of
 from solution.contract import tables
 from solution.local import Deployment, Instance, up
+from tests.local import shared
 from tests.local.support import unique
 
 ARCHIVES = 60
@@ -138,6 +139,7 @@ def deployed_solution(
         time_factor=factor or time_factor(ARCHIVES),
         # some stories end by standing still; fifteen minutes of that would be too much for them
         parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "100", **(parameters or {})},
+        assembly=shared.assembly(),
     )
     try:
         yield Solution(
