@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.local.support import LocalAws, allow, unique, until
+from tests.local.support import LocalAws, allow, unique, until, zipped
 
 CATCH = {
     "Call": {
@@ -100,6 +101,21 @@ def test_a_function_finds_boto3_and_nothing_else_of_this_machine(aws: LocalAws) 
     assert environment["COLOUR"] == "blue"
     assert environment["AWS_ENDPOINT_URL"] == aws.endpoint
     assert not {"AUTH", "STATE_DIR", "S3_DATA_DIR", "PERSIST_STATE", "GATEWAY_PORT", "PYTHONPATH"} & set(environment)
+
+
+def test_processes_of_a_function_share_its_code_and_new_code_is_seen(aws: LocalAws) -> None:
+    code = """
+        import os, pathlib
+        def handler(event, context): return str(pathlib.Path(__file__).resolve()), os.getpid(), "NAME"
+    """
+    function = aws.function(code.replace("NAME", "old"))
+    again = aws.function(code.replace("NAME", "old"))
+    (path, pid, _), (same_path, other_pid, _) = aws.invoke(function), aws.invoke(again)
+    assert path == same_path
+    assert pid != other_pid
+    new = zipped({"index.py": textwrap.dedent(code.replace("NAME", "new"))})
+    aws.client("lambda").update_function_code(FunctionName=function, ZipFile=new)
+    assert (aws.invoke(function)[2], aws.invoke(again)[2]) == ("new", "old")
 
 
 def test_log_lines_are_kept_whole_and_do_not_leak_into_the_next_call(aws: LocalAws) -> None:

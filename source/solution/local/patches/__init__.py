@@ -12,6 +12,7 @@ from solution.local.patches import (
     dead_letters,
     distributed_map,
     iam_resources,
+    lambda_code,
     lambda_errors,
     lambda_interpreter,
     lambda_logs,
@@ -34,6 +35,7 @@ def apply(settings: GatewaySettings) -> None:
     check_version()
     lambda_errors.apply()
     lambda_logs.apply()
+    lambda_code.apply(settings)
     lambda_interpreter.apply(settings)
     sdk_tasks.apply(settings)
     distributed_map.apply()
