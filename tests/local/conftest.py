@@ -39,6 +39,6 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def solution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Solution]:
-    """The solution, deployed as the demo does it, on a local AWS of its own."""
-    with deployed_solution(tmp_path_factory.mktemp("solution"), free_port()) as found:
+    """The solution for runs of a few archives, at an hour a second, on a local AWS of its own."""
+    with deployed_solution(tmp_path_factory.mktemp("solution"), free_port(), factor=3600) as found:
         yield found

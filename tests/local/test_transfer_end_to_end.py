@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 
@@ -18,8 +19,8 @@ from solution.cli.main import app
 from solution.cli.runs import RunState, read_text
 from solution.contract import object_keys, tables
 from solution.domain.status import ArchiveStatus, Metric
-from tests.local.deployed import Solution
-from tests.local.support import until
+from tests.local.deployed import Solution, deployed_solution
+from tests.local.support import free_port, until
 
 ARCHIVES = 48
 CHUNK = CHUNK_SIZE_MIB * MIB
@@ -52,11 +53,18 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(solution: Solution, tmp_path_factory: pytest.TempPathFactory) -> Story:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Solution]:
+    """The solution at the speed of the demo."""
+    with deployed_solution(tmp_path_factory.mktemp("demo"), free_port()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def story(demo: Solution, tmp_path_factory: pytest.TempPathFactory) -> Story:
     samples = snapshot(choose_samples(ARCHIVES, default_folder()), tmp_path_factory.mktemp("files"))
     recorder = Recorder()
-    outcome = transfer(solution.target, samples, observer=recorder)
-    return Story(solution=solution, outcome=outcome, looks=recorder.looks)
+    outcome = transfer(demo.target, samples, observer=recorder)
+    return Story(solution=demo, outcome=outcome, looks=recorder.looks)
 
 
 def chunks(item: Uploaded) -> int:
