@@ -91,6 +91,15 @@ def test_the_source_vault_is_never_changed(solution: Synthesised) -> None:
     assert allowed == {"glacier:InitiateJob", "glacier:GetJobOutput", "glacier:DescribeJob", "glacier:DescribeVault"}
 
 
+def test_only_those_that_keep_the_budget_may_ask_glacier_for_archives(solution: Synthesised) -> None:
+    askers = {
+        name for name, f in solution.functions().items() if solution.may(solution.role_of(f), "glacier:InitiateJob")
+    }
+    assert askers == {"InitiateArchiveRetrieval", "ExtendWindowRequest", "InventoryJobRequest"}
+    for name in askers - {"InventoryJobRequest"}:  # an inventory costs no budget
+        assert "DAILY_RETRIEVAL_BUDGET_GIB" in solution.functions()[name].properties["Environment"]["Variables"]
+
+
 @pytest.mark.holds(4)
 def test_nothing_may_be_deleted_from_the_destination_bucket(solution: Synthesised) -> None:
     for role in solution.all("AWS::IAM::Role"):

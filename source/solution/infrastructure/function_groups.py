@@ -419,7 +419,7 @@ class RetrievalFunctions(Construct):
             does="Copies one chunk of an archive, proven by its tree hash",
             grants=[
                 consume(queues.chunks.queue),
-                vaults("GetJobOutput", "InitiateJob"),
+                vaults("GetJobOutput"),
                 table(tables.retrieval, "GetItem", "PutItem", "Query", "UpdateItem"),
                 *(new_objects, proof, exists),
                 send(queues.validation.queue),

@@ -44,6 +44,7 @@ class Copies:
     longest_wait: float = 0.0
     _queue: deque[Cohort] = field(default_factory=deque)
     _extending: list[tuple[float, int, Cohort]] = field(default_factory=list)
+    _shut: list[Cohort] = field(default_factory=list)
     _tick: float = 0.0
     _asked: int = 0
     _overtime: float = 0.0
@@ -77,7 +78,7 @@ class Copies:
         while self._queue and left > 0:
             cohort = self._queue[0]
             if cohort.ends <= begin:
-                # its messages fail until the newer job is there
+                # its messages are dropped; the next tick asks for a newer job, unless one is under way
                 closed.append(self._queue.popleft())
                 continue
             work = self.scenario.copying.work(cohort.archives, cohort.size)
@@ -100,12 +101,12 @@ class Copies:
         for cohort in closed:
             cohort.closed = True
             self.closed += cohort.archives
-            if not cohort.asked:
-                self._ask_again(cohort, begin)
+            self._shut.append(cohort)
 
     def _extend(self, begin: float) -> None:
         now = EPOCH + timedelta(seconds=begin)
-        for cohort in self._queue:
+        waiting, self._shut = self._shut, []
+        for cohort in (*self._queue, *waiting):
             end = EPOCH + timedelta(seconds=cohort.ends)
             if not cohort.asked and needs_extension(end=end, now=now, threshold=self.scenario.extend_when_remaining):
                 self._ask_again(cohort, begin)

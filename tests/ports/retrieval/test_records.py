@@ -212,6 +212,23 @@ def test_that_glacier_was_asked_is_remembered_for_the_present_job(
     assert (found.status, found.requested_at) == (status, LATER)
 
 
+def test_a_window_that_closed_before_its_time_ends_now_and_only_once(records: TransferRecords) -> None:
+    bring_to(records, S.STAGED)
+    assert not records.close_window(RUN, ONE, expired_job="job-0", now=LATER)
+    assert not records.close_window(RUN, ONE, expired_job="job-1", now=END)
+    assert records.close_window(RUN, ONE, expired_job="job-1", now=LATER)
+    assert not records.close_window(RUN, ONE, expired_job="job-1", now=LATER)
+    found = records.load(RUN, ONE)
+    assert found is not None
+    assert (found.status, found.job_id, found.window_end) == (S.STAGED, "job-1", LATER)
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.DOWNLOADED])
+def test_only_a_staged_archive_has_a_window_to_close(records: TransferRecords, status: ArchiveStatus) -> None:
+    bring_to(records, status)
+    assert not records.close_window(RUN, ONE, expired_job="job-1", now=LATER)
+
+
 def test_of_a_copied_archive_nothing_is_asked_any_more(records: TransferRecords) -> None:
     bring_to(records, S.DOWNLOADED)
     assert not records.note_asked(RUN, ONE, job_id="job-1", now=LATER)

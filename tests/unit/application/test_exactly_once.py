@@ -167,6 +167,7 @@ def test_parts_that_are_stored_are_not_read_again_after_the_window_closed() -> N
     world.clock.advance(25 * 3600)
     world.deliver(world.chunks)
     world.chunks.messages.clear()
+    world.extend()
     world.finish_jobs()
     world.deliver(world.notifications)
     assert len(world.chunks.fill()) == 2

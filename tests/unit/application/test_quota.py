@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.glacier import InMemoryGlacier
 from solution.application.in_memory.quota import InMemoryQuotaLedger
 from solution.application.use_cases.allowance import Allowance
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.calculate_timeout import CalculateTimeout
 from solution.application.use_cases.extend_windows import Extended
+from solution.domain.archive import Tier
 from solution.domain.errors import InvalidInput, QuotaUsed, Throttled
 from solution.domain.pacing import Budget
 from solution.domain.status import ArchiveStatus
 from tests.builders import archive_id, content
-from tests.unit.application.world import World
+from tests.unit.application.world import Crash, World
 
 DAY = timedelta(days=1)
 
@@ -158,6 +162,45 @@ def test_crashes_and_retries_never_exceed_the_budget_and_everything_is_asked_for
         pytest.fail("not everything was asked for")
     period = DAY.total_seconds()
     assert max(sum(10 for m in moments if start <= m <= start + period) for start in moments) <= 70
+
+
+class Paid(InMemoryGlacier):
+    """Notes the moment and size of every retrieval; a job on an archive that can be read costs nothing."""
+
+    def __init__(self, clock: ManualClock, archives: dict[str, bytes]) -> None:
+        super().__init__(clock, archives)
+        self.paid: list[tuple[datetime, int]] = []
+
+    def request_archive(self, *, vault: str, archive_id: str, tier: Tier, run: str) -> str:
+        now = self._clock.now()
+        readable = any(
+            job.archive_id == archive_id and job.completed is not None and now < job.completed + DAY
+            for job in self.jobs.values()
+        )
+        job_id = super().request_archive(vault=vault, archive_id=archive_id, tier=tier, run=run)
+        if not readable:
+            self.paid.append((now, len(self.archives[archive_id])))
+        return job_id
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_windows_that_close_and_jobs_that_get_lost_never_exceed_the_budget(seed: int) -> None:
+    rng = random.Random(seed)
+    world = World(vault(12, 10), budget=70)
+    world.glacier = glacier = Paid(world.clock, world.glacier.archives)
+    world._assemble()
+    acts: list[Callable[[], object]] = [world.ask, world.extend, world.follow_up, world.finish_jobs]
+    for _ in range(300):
+        world.fuse.arm(rng.randint(1, 40), after=rng.random() < 0.5)
+        with contextlib.suppress(QuotaUsed, Crash):
+            rng.choice(acts)()
+        queues = [queue for queue in (world.notifications, world.chunks) if queue.fill()]
+        for queue in queues if rng.random() < 0.3 else []:
+            world.deliver(queue, rng.randrange(len(queue.messages)))
+        world.clock.advance(rng.choice([60, 3600, 5 * 3600]))
+    assert len(glacier.paid) > 12, "archives were to be paid for again"
+    for start, _ in glacier.paid:
+        assert sum(size for moment, size in glacier.paid if start <= moment <= start + DAY) <= 70
 
 
 def test_an_archive_whose_time_in_the_budget_is_over_is_not_asked_for() -> None:

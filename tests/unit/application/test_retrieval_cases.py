@@ -17,6 +17,7 @@ from solution.application.in_memory.facilitator import InMemoryFacilitator, InMe
 from solution.application.ports.counters import Tally
 from solution.application.use_cases.answer_task import AnswerTask
 from solution.application.use_cases.completion import CheckCompletion, Completion
+from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.object_metadata import MAX_METADATA_BYTES, encode_description, object_metadata
 from solution.application.use_cases.process_notifications import Incoming
 from solution.contract import object_keys as keys
@@ -109,6 +110,7 @@ def test_a_late_notification_of_a_superseded_job_does_not_stage_its_expired_outp
     world = staged(small=SMALL)
     world.clock.advance(25 * 3600)
     world.deliver(world.chunks)
+    world.extend()
     assert world.status("small") is ArchiveStatus.REQUESTED
     assert notify(world, world.glacier.finish("job-1")) == []
     assert world.status("small") is ArchiveStatus.REQUESTED
@@ -203,7 +205,45 @@ def test_an_archive_deleted_before_it_could_be_asked_for_again_is_failed() -> No
     world.clock.advance(25 * 3600)
     world.glacier.archives.clear()
     world.deliver(world.chunks)
+    world.extend()
     assert "window closed and Glacier refused" in (world.record("small").failure or "")
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_chunk_that_finds_its_window_closed_asks_for_nothing_and_leaves_it_to_the_rule(name: str) -> None:
+    world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
+    world.clock.advance(25 * 3600)
+    while world.chunks.messages:
+        world.deliver(world.chunks)
+    assert len(world.glacier.asked) == 1
+    assert world.status(name) is ArchiveStatus.STAGED
+    assert world.extend() == Extended(extended=0, requested_again=1)
+    world.drain()
+    assert world.status(name) is ArchiveStatus.DOWNLOADED
+    assert len(world.glacier.asked) == 2
+
+
+def test_a_window_that_glacier_closed_long_before_its_time_is_asked_for_again_at_the_next_tick() -> None:
+    world = staged(small=SMALL)
+    world.clock.advance(3600)
+    world.glacier.forget()
+    world.deliver(world.chunks)
+    assert world.record("small").window_end == world.clock.now()
+    assert world.extend() == Extended(extended=0, requested_again=1)
+    world.drain()
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+
+def test_a_chunk_that_finds_its_window_closed_while_an_extension_is_under_way_waits_for_that() -> None:
+    world = staged(small=SMALL)
+    world.clock.advance(20 * 3600)
+    assert world.extend() == Extended(extended=1, requested_again=0)
+    world.clock.advance(5 * 3600)
+    world.deliver(world.chunks)
+    assert world.extend() == Extended(extended=0, requested_again=0)
+    world.drain()
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+    assert len(world.glacier.asked) == 2
 
 
 def test_an_upload_aborted_by_somebody_else_fails_the_archive() -> None:

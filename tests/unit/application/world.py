@@ -389,7 +389,7 @@ class World:
         self.check(run=builders.RUN, execution_name=self.execution)
 
     def drain(self) -> None:
-        """Let everything run to its end."""
+        """Let everything run to its end; where a window has closed, the rule ticks."""
         for _ in range(2000):
             self.finish_jobs()
             for queue in (self.notifications, self.chunks, self.validations):
@@ -397,11 +397,23 @@ class World:
                     self.deliver(queue)
                     break
             else:
-                if not self.dead:
+                if self.dead:
+                    self.bury_dead()
+                elif any(self._closed(record) for record in self.records.records.values()):
+                    self.clock.advance(3600)
+                    with contextlib.suppress(Crash):
+                        self.extend()
+                else:
                     self.stream()
                     return
-                self.bury_dead()
         raise AssertionError("the run does not come to an end")
+
+    def _closed(self, record: ArchiveRecord) -> bool:
+        return (
+            record.status is ArchiveStatus.STAGED
+            and record.window_end is not None
+            and record.window_end <= self.clock.now()
+        )
 
     # what can be seen
 

@@ -123,6 +123,18 @@ class DynamoTransferRecords:
         )
         return moved
 
+    def close_window(self, run: str, archive_id: str, *, expired_job: str, now: datetime) -> bool:
+        """One UpdateItem."""
+        end = text(format_time(now))
+        moved, _ = self._move(
+            archive_key(run, archive_id),
+            {A.WINDOW_END: end},
+            frozenset({ArchiveStatus.STAGED}),
+            condition=f"{A.JOB_ID} = :job AND {A.WINDOW_END} > :end",
+            values={":job": text(expired_job), ":end": end},
+        )
+        return moved
+
     def note_asked(self, run: str, archive_id: str, *, job_id: str, now: datetime) -> bool:
         """One UpdateItem."""
         moved, _ = self._move(

@@ -101,6 +101,15 @@ class InMemoryTransferRecords:
             lambda record: record.window_end is not None and record.window_end < window_end,
         )[0]
 
+    def close_window(self, run: str, archive_id: str, *, expired_job: str, now: datetime) -> bool:
+        return self._set(
+            run,
+            archive_id,
+            frozenset({ArchiveStatus.STAGED}),
+            {"window_end": now},
+            lambda record: record.job_id == expired_job and record.window_end is not None and record.window_end > now,
+        )[0]
+
     def note_asked(self, run: str, archive_id: str, *, job_id: str, now: datetime) -> bool:
         return self._set(run, archive_id, ASKED_ABOUT, {"requested_at": now}, lambda record: record.job_id == job_id)[0]
 

@@ -163,6 +163,10 @@ class TransferRecords(Protocol):
         """Give a staged archive a newer job, if its window ends later than the present one's."""
         ...
 
+    def close_window(self, run: str, archive_id: str, *, expired_job: str, now: datetime) -> bool:
+        """Let the window of a staged archive end now, since its job's output is gone, unless it has ended already."""
+        ...
+
     def note_asked(self, run: str, archive_id: str, *, job_id: str, now: datetime) -> bool:
         """Remember that Glacier was asked just now: for a longer window, or how the job stands.
 

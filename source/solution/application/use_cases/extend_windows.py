@@ -90,8 +90,12 @@ class ExtendWindows:
         if not needs_extension(end=record.window_end, now=now, threshold=self._threshold):
             return False
         asked = record.requested_at
-        pending = asked is not None and asked >= record.window_end - self._threshold
-        return not pending or asked is None or now - asked > self._OVERDUE_THRESHOLDS * self._threshold
+        if asked is None or asked < record.window_end - self._threshold:
+            return True
+        if record.staged_at is not None and asked <= record.staged_at:
+            # The window closed long before its time, and what was asked for by then was the retrieval itself.
+            return True
+        return now - asked > self._OVERDUE_THRESHOLDS * self._threshold
 
     def _settle(self, record: ArchiveRecord, outcome: Outcome, *, is_open: bool) -> bool:
         run, archive_id, job_id = record.run, record.archive_id, record.job_id
@@ -101,6 +105,7 @@ class ExtendWindows:
             reason = outcome.failure or "Glacier gave neither a job nor a reason"
             _log.warning("A download window cannot be extended", extra={"archive_id": archive_id, "reason": reason})
             if not is_open:
+                reason = f"the download window closed and {reason}"
                 self._records.fail(run, archive_id, reason=reason, job_id=job_id)
             return False
         now = self._clock.now()

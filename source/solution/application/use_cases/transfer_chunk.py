@@ -18,7 +18,6 @@ from solution.domain.chunk_plan import ChunkPlan
 from solution.domain.errors import (
     ChecksumMismatch,
     JobExpired,
-    JobRefused,
     ObjectExists,
     TransientError,
     UploadVanished,
@@ -180,7 +179,11 @@ class TransferChunk:
             )
 
     def _with_newer_job(self, message: ChunkMessage) -> ChunkMessage | None:
-        """The message with the archive's newest job; None when none is there and the message has had its day."""
+        """The message with the archive's newest job; None when none is there and the message has had its day.
+
+        Then nothing is asked for here: a new retrieval counts against the budget, and whoever extends windows keeps it
+        (`ExtendWindows`). When the archive is there again, a new message comes for what is missing.
+        """
         run, archive_id = message.run, message.archive_id
         record = self._records.load(run, archive_id)
         if record is None or record.status is not ArchiveStatus.STAGED:
@@ -188,19 +191,8 @@ class TransferChunk:
             return None
         if record.job_id is not None and record.job_id != message.job_id:
             return replace(message, job_id=record.job_id)
-        try:
-            job_id = self._glacier.request_archive(
-                vault=message.vault_name, archive_id=archive_id, tier=record.tier, run=run
-            )
-        except JobRefused as error:
-            self._fail(
-                message, f"the download window closed and Glacier refused to retrieve the archive again: {error}"
-            )
-            return None
-        asked = self._records.request_again(
-            run, archive_id, expired_job=message.job_id, new_job=job_id, now=self._clock.now()
-        )
-        _log.warning("The download window had closed and the archive is asked for again", extra={"recorded": asked})
+        early = self._records.close_window(run, archive_id, expired_job=message.job_id, now=self._clock.now())
+        _log.warning("The download window has closed and the archive must be asked for again", extra={"early": early})
         return None
 
     def _fail(self, message: ChunkMessage, reason: str) -> None:
