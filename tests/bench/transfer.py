@@ -139,8 +139,8 @@ def _print_json(one: Costs, some: Costs, many: Costs, passes: Sequence[Pass], ai
             {
                 **asdict(each),
                 "of_bound": each.of_bound,
-                "of_bound_in_user_mode": each.of_bound_in_user_mode,
-                "of_bound_and_moving": each.of_bound_and_moving,
+                "of_bound_in_cache": each.of_bound_in_cache,
+                "of_bare": each.of_bare,
             }
             for each in passes
         ],
@@ -194,19 +194,20 @@ def _show_passes(console: Console, passes: Sequence[Pass]) -> None:
     for heading in (
         "MiB",
         "bound: hashing s",
-        "kernel: moving s",
+        "in cache s",
+        "bare loop s",
         "copy: user s",
         "copy: system s",
         f"of bound (aim {AIM_OF_BOUND})",
-        "of bound, user mode",
-        "of bound + moving",
+        "of bound in cache",
+        "of bare loop",
         "memory growth MiB",
     ):
         table.add_column(heading, justify="right")
     for one in passes:
         growth = "unknown" if one.memory_growth is None else f"{one.memory_growth / MIB:.1f}"
-        times = (one.bound, one.moving, one.user, one.system)
-        shares = (one.of_bound, one.of_bound_in_user_mode, one.of_bound_and_moving)
+        times = (one.bound, one.bound_in_cache, one.bare, one.user, one.system)
+        shares = (one.of_bound, one.of_bound_in_cache, one.of_bare)
         table.add_row(str(one.mib), *(f"{time:.3f}" for time in times), *(f"{share:.2f}" for share in shares), growth)
     console.print(table)
 
