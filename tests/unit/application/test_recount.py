@@ -15,6 +15,7 @@ from solution.application.ports.clock import Deadline
 from solution.application.ports.counters import Tally
 from solution.application.use_cases.count_changes import Change, CountChanges
 from solution.application.use_cases.recount import Recount, RecountPosition
+from solution.domain.errors import NotPossible
 from solution.domain.status import ALLOWED_FROM, ArchiveStatus, Metric, milestones
 from tests import builders
 from tests.builders import RUN
@@ -222,5 +223,32 @@ def test_a_resume_in_the_midst_of_asking_leaves_nothing_unasked_and_nothing_unco
         world.drain()
         world.assert_what_must_always_hold()
         assert {world.status(name) for name in LIVES} == {S.DOWNLOADED}, f"resumed at call {at}"
+        at += 1
+    assert at > 10
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.holds(2)
+def test_an_invocation_of_the_attempt_before_takes_no_archive_away_from_the_present_one(after: bool) -> None:
+    """Archives that the last resume but one has stopped still bear its attempt's number, and that attempt may claim."""
+    at = 1
+    while True:
+        world = World(dict(LIVES))
+        world.ask()
+        world.resume()
+        world.resume()
+
+        def straggle(world: World = world) -> None:
+            with pytest.raises(NotPossible):
+                world.ask(attempt=2)
+
+        world.fuse.arm(at, after=after, meanwhile=straggle)
+        answer = world.ask()
+        if not world.fuse.blown:
+            break
+        assert answer is not None
+        assert {record.status for record in world.records.records.values()} == {S.REQUESTED}, f"at call {at}"
+        world.drain()
+        world.assert_what_must_always_hold()
         at += 1
     assert at > 10

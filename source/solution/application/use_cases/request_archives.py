@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from solution.application.ports.records import RECLAIM_FROM, ArchiveRecord, Outcome
 from solution.application.use_cases.asking import Wish
 from solution.domain.chunk_plan import MIB, plan_chunks
-from solution.domain.errors import InvalidInput, NotPossible, QuotaUsed
+from solution.domain.errors import InvalidInput, NotPossible, QuotaUsed, TransientError
 from solution.domain.status import ArchiveStatus
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from solution.domain.archive import Archive
 
 _log = logging.getLogger(__name__)
+
+_CLAIMS_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,27 +122,37 @@ class RequestArchives:
         return Requested(requested=tally.requested, failed=tally.failed, already=len(archives) - len(mine))
 
     def _claim(self, batch: RetrievalBatch, archives: dict[str, Archive]) -> set[str]:
-        run, attempt = batch.workflow_run, batch.attempt
-        known = self._records.load_many(run, archives)
-        mine = {
-            record.archive_id
-            for record in known.values()
-            if record.status is ArchiveStatus.REQUESTING and record.attempt == attempt
-        }
-        unknown = [self._record(batch, archive) for archive in archives.values() if archive.archive_id not in known]
-        if unknown:
-            created = self._records.create(unknown)
-            mine |= created
-            if missed := {record.archive_id for record in unknown} - created:
-                known |= self._records.load_many(run, missed)
-        again = {record.archive_id: record for record in known.values() if _may_be_reclaimed(record, attempt)}
+        """The archives that are to be asked for now: those of the batch in ``requesting``, by this attempt."""
+        mine: set[str] = set()
+        pending = set(archives)
+        for _ in range(_CLAIMS_TRIED):
+            known = self._records.load_many(batch.workflow_run, pending)
+            mine |= {
+                record.archive_id
+                for record in known.values()
+                if record.status is ArchiveStatus.REQUESTING and record.attempt == batch.attempt
+            }
+            unknown = [self._record(batch, archives[one]) for one in archives if one in pending and one not in known]
+            again = {one: record for one, record in known.items() if _may_be_reclaimed(record, batch.attempt)}
+            claimed = (self._records.create(unknown) if unknown else set()) | self._reclaim(batch, archives, again)
+            mine |= claimed
+            pending = {record.archive_id for record in unknown} | again.keys()
+            pending -= claimed
+            if not pending:
+                return mine
+            # Another invocation, perhaps of the attempt before, was faster: what it has made of them decides.
+        raise TransientError(f"{len(pending)} records of run {batch.workflow_run!r} changed whenever they were claimed")
+
+    def _reclaim(
+        self, batch: RetrievalBatch, archives: dict[str, Archive], again: dict[str, ArchiveRecord]
+    ) -> set[str]:
+        if not again:
+            return set()
         for record in again.values():
             if record.upload_id is not None:
-                self._records.forget_parts(run, record.archive_id)
-        if again:
-            claims = [self._record(batch, archives[archive_id]) for archive_id in again]
-            mine |= self._records.reclaim(claims, seen=again)
-        return mine
+                self._records.forget_parts(batch.workflow_run, record.archive_id)
+        claims = [self._record(batch, archives[archive_id]) for archive_id in again]
+        return self._records.reclaim(claims, seen=again)
 
     def _check_attempt(self, batch: RetrievalBatch) -> None:
         if not batch.attempt:
