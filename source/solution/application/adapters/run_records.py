@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
+_UNDER_WAY = {f":{status.lower()}": str(status) for status in RunStatus if not status.ended}
+"""The statuses of a run that has not ended, as values of a condition."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoRunRecords:
@@ -45,12 +48,11 @@ class DynamoRunRecords:
 
     def renew(self, record: RunRecord, *, previous_attempt: int) -> bool:
         """Conditional on the attempt and its end."""
-        under_way = {f":{status.lower()}": str(status) for status in RunStatus if not status.ended}
         return self._write(
             record,
-            condition=f"#attempt = :previous AND NOT #status IN ({', '.join(under_way)})",
+            condition=f"#attempt = :previous AND NOT #status IN ({', '.join(_UNDER_WAY)})",
             names={},
-            values={":previous": previous_attempt, **under_way},
+            values={":previous": previous_attempt, **_UNDER_WAY},
         )
 
     def stop(self, run: str, *, execution_name: str, reason: str) -> bool:
@@ -66,14 +68,13 @@ class DynamoRunRecords:
 
     def begin_end(self, run: str, *, execution_name: str, reason: str) -> bool:
         """Conditional on execution and status."""
-        under_way = {f":{status.lower()}": str(status) for status in RunStatus if not status.ended}
         return self._update(
             run,
             assignments={Run.STATUS: str(RunStatus.ENDING), Run.END_REASON: reason},
             removals=(),
-            condition=f"#execution = :execution AND #status IN ({', '.join(under_way)})",
+            condition=f"#execution = :execution AND #status IN ({', '.join(_UNDER_WAY)})",
             names={"#execution": Run.EXECUTION_NAME, "#status": Run.STATUS},
-            values={":execution": execution_name, **under_way},
+            values={":execution": execution_name, **_UNDER_WAY},
         )
 
     def finish(self, run: str, *, execution_name: str, outcome: RunStatus, ended_at: str, failure: str = "") -> bool:
