@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from solution.application.observability import bound
 from solution.application.ports.archive_scan import Purpose
-from solution.application.ports.clock import Deadline
 from solution.application.use_cases.scan_archives import ScanPosition
 from solution.application.wiring import orchestration
-from solution.application.wiring.process import clock
+from solution.application.wiring.process import reading_deadline
 from solution.domain.archive import check_run_id
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-SHARE_OF_TIME = 0.8
-"""Of the function's time, for reading; the rest is for the page that is under way and the last file."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -27,7 +23,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     run = check_run_id(event["workflow_run"])
     start = event["start"]
-    seconds = context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME
     with bound(workflow_run=run, purpose=event["purpose"], segment=event["segment"]):
         outcome = orchestration.scan_archives()(
             run=run,
@@ -36,6 +31,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             segment=int(event["segment"]),
             total_segments=int(event["total_segments"]),
             start=ScanPosition(**start) if start else None,
-            deadline=Deadline.after(clock(), seconds),
+            deadline=reading_deadline(context),
         )
         return {"found": outcome.found, "next": asdict(outcome.next) if outcome.next else None}

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from solution.application.observability import bound
-from solution.application.ports.clock import Deadline
 from solution.application.use_cases.recount import RecountPosition
 from solution.application.wiring import orchestration
-from solution.application.wiring.process import clock
+from solution.application.wiring.process import reading_deadline
 from solution.domain.archive import check_run_id
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-SHARE_OF_TIME = 0.8
-"""Of the function's time, for reading; the rest is for the page that is under way."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -26,7 +22,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     run = check_run_id(event["workflow_run"])
     start = event["start"]
-    seconds = context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME
     with bound(workflow_run=run):
         position = orchestration.recount()(
             run=run,
@@ -34,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             start=RecountPosition(key=start["key"], archives=start["archives"], bytes=int(start["bytes"]))
             if start
             else None,
-            deadline=Deadline.after(clock(), seconds),
+            deadline=reading_deadline(context),
         )
     if position is None:
         return {"next": None}

@@ -6,17 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from solution.application.observability import bound
-from solution.application.ports.clock import Deadline
 from solution.application.use_cases.check_provided_inventory import CheckPosition
 from solution.application.wiring import orchestration
-from solution.application.wiring.process import clock
+from solution.application.wiring.process import reading_deadline
 from solution.domain.archive import check_run_id
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-SHARE_OF_TIME = 0.8
-"""Of the function's time, for reading; the rest is for rows under way and a read that breaks off."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -25,11 +21,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     ``next`` is null when all is read, else it is the ``start`` of the next invocation; ``rows`` are those so far.
     """
     run, start = check_run_id(event["workflow_run"]), event["start"]
-    seconds = context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME
     with bound(workflow_run=run):
         found = orchestration.check_provided_inventory()(
             run,
-            deadline=Deadline.after(clock(), seconds),
+            deadline=reading_deadline(context),
             start=CheckPosition(**start) if start else None,
         )
         return {

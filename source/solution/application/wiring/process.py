@@ -8,13 +8,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from solution.application.adapters.clock import SystemClock
+from solution.application.ports.clock import Deadline
 from solution.domain.archive import Tier
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
     from solution.application.ports.clock import Clock
     from solution.contract.settings import OverdueSettings, Settings
 
 S = TypeVar("S", bound="Settings")
+
+_SHARE_OF_TIME = 0.8
 
 
 @functools.cache
@@ -27,6 +32,14 @@ def settings(kind: type[S]) -> S:
 def clock() -> Clock:
     """The system's clock."""
     return SystemClock()
+
+
+def reading_deadline(context: LambdaContext) -> Deadline:
+    """Until when a function may read that goes on in another invocation.
+
+    The fifth of its time that is left is for what is under way then: a page, the last file, a read that breaks off.
+    """
+    return Deadline.after(clock(), context.get_remaining_time_in_millis() / 1000 * _SHARE_OF_TIME)
 
 
 def overdue(own: OverdueSettings) -> dict[Tier, timedelta]:
