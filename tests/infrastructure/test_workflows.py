@@ -143,7 +143,8 @@ def test_waiting_for_another_machine_needs_the_rule_of_step_functions(solution: 
         assert any(rule.endswith("rule/StepFunctionsGetEventsForStepFunctionsExecutionRule") for rule in rules)
     for action in ("states:DescribeExecution", "states:StopExecution"):
         executions = solution.may(role(solution, name), action)
-        assert {e.split(":execution:")[1].split("-")[0] for e in executions} == STARTED[name]
+        # its own executions are a distributed map's, asserted below
+        assert {e.split(":execution:")[1].split("-")[0] for e in executions} - {name} == STARTED[name]
 
 
 @each_machine

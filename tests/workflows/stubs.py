@@ -36,6 +36,7 @@ CALLED_BY_MACHINES = (
     functions.CALCULATE_TIMEOUT,
     functions.EXTEND_WINDOW_REQUEST,
     functions.ABORT_UPLOADS,
+    functions.UNREQUESTED_LISTING,
     functions.RUN_REPORT,
     functions.COMPLETION_NOTICE,
 )
@@ -201,6 +202,7 @@ PLAIN_ANSWERS: Mapping[EntryPoint, Any] = {
     functions.CALCULATE_TIMEOUT: {"seconds": 0},
     functions.EXTEND_WINDOW_REQUEST: {"extended": 0, "requested_again": 0},
     functions.ABORT_UPLOADS: {"aborted": 0},
+    functions.UNREQUESTED_LISTING: {"found": 0},
     functions.RUN_REPORT: {"outcome": "COMPLETED", "archives": {}, "failed_archives_key": "f", "summary_key": "s"},
     functions.COMPLETION_NOTICE: {"outcome": "COMPLETED"},
 }

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from solution.contract import metrics
+from solution.contract import metrics, object_keys
 from solution.contract.entry_points import (
     ABORT_UPLOADS,
     ARCHIVES_SCAN,
     COMPLETION_NOTICE,
     RUN_CLOSER,
     RUN_REPORT,
+    UNREQUESTED_LISTING,
     EntryPoint,
 )
 from solution.domain.archive import StorageClass, Tier
@@ -190,6 +191,58 @@ def test_a_look_that_fails_does_not_keep_the_run_from_its_end(world: World, stub
         ended = world.execute(MACHINE, order(run))
     assert ended.status == "SUCCEEDED"
     assert len(stubs.events(COMPLETION_NOTICE)) == 1
+
+
+def sort_inventory(world: World, run: str, *, whole: bool = True) -> list[str]:
+    """Files of the sorted inventory; returns their keys."""
+    keys = [f"{object_keys.partition_prefix(run, number)}part-00000.csv" for number in range(2)]
+    for key in keys:
+        world.write_csv(key, object_keys.SORTED_COLUMNS, [])
+    if whole:
+        world.write_csv(object_keys.partitions_key(run), object_keys.PARTITION_COLUMNS, [])
+        keys.append(object_keys.partitions_key(run))
+    return keys
+
+
+STOPPED = {"Error": "RunStopped", "Cause": "enough"}
+
+
+def test_what_a_stopped_run_never_asked_for_is_looked_up_before_the_report(
+    world: World, stubs: Stubs, run: str
+) -> None:
+    keys = sort_inventory(world, run)
+    stubs.answer(RUN_CLOSER, always({**closing(), "failure": STOPPED}))
+    assert world.execute(MACHINE, order(run, STOPPED)).status == "SUCCEEDED"
+    prefix = f"{run}/report/manifest/{run}-1/"
+    assert sorted(stubs.events(UNREQUESTED_LISTING), key=str) == [
+        {"workflow_run": run, "key": key, "output_prefix": prefix} for key in sorted(keys)
+    ]
+    called = stubs.called()
+    last_listing = len(called) - called[::-1].index(UNREQUESTED_LISTING.name)
+    assert called[last_listing:] == [RUN_REPORT.name, COMPLETION_NOTICE.name]
+
+
+def test_a_sorted_inventory_that_is_not_whole_is_not_looked_at(world: World, stubs: Stubs, run: str) -> None:
+    sort_inventory(world, run, whole=False)
+    stubs.answer(RUN_CLOSER, always({**closing(), "failure": STOPPED}))
+    assert world.execute(MACHINE, order(run, STOPPED)).status == "SUCCEEDED"
+    assert stubs.events(UNREQUESTED_LISTING) == []
+    assert len(stubs.events(RUN_REPORT)) == 1
+
+
+def test_a_run_that_came_to_its_end_is_spared_the_reading(world: World, stubs: Stubs, run: str) -> None:
+    sort_inventory(world, run)
+    assert world.execute(MACHINE, order(run)).status == "SUCCEEDED"
+    assert stubs.events(UNREQUESTED_LISTING) == []
+
+
+def test_a_listing_that_fails_keeps_neither_report_nor_notice_back(world: World, stubs: Stubs, run: str) -> None:
+    sort_inventory(world, run)
+    stubs.answer(RUN_CLOSER, always({**closing(), "failure": STOPPED}))
+    stubs.answer(UNREQUESTED_LISTING, in_turn(error("NotPossible", "no inventory")))
+    ended = world.execute(MACHINE, order(run, STOPPED))
+    assert (ended.status, ended.error) == ("FAILED", "ListUnrequestedFailed")
+    assert len(stubs.events(RUN_REPORT)) == len(stubs.events(COMPLETION_NOTICE)) == 1
 
 
 def test_a_run_of_somebody_else_is_left_alone_and_the_operator_told(world: World, stubs: Stubs, run: str) -> None:

@@ -57,6 +57,7 @@ COMPLETION_CHECKER = _entry("CompletionChecker", s.CompletionCheckerSettings)
 ASYNC_FACILITATOR = _entry("AsyncFacilitator", s.AsyncFacilitatorSettings)
 DEAD_LETTER_PROCESSOR = _entry("DeadLetterProcessor", s.DeadLetterProcessorSettings)
 ABORT_UPLOADS = _entry("AbortUploads", s.AbortUploadsSettings)
+UNREQUESTED_LISTING = _entry("UnrequestedListing", s.UnrequestedListingSettings)
 RUN_REPORT = _entry("RunReport", s.RunReportSettings)
 COMPLETION_NOTICE = _entry("CompletionNotice", s.CompletionNoticeSettings)
 

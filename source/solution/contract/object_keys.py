@@ -14,6 +14,8 @@ ARCHIVES_STATUS_CLEANUP: Final = "archives_status_cleanup"
 FAILED_ARCHIVES: Final = "failed_archives"
 REPORT: Final = "report"
 
+PARTITIONS_FILE: Final = "partitions.csv"
+
 SORTED_COLUMNS: Final = (
     "ArchiveId",
     "Size",
@@ -52,7 +54,10 @@ MANIFEST_COLUMNS: Final = (
     "CreationDate",
     "DownloadedAt",
 )
-"""Header of the manifest's files: every archive the run has a record of. Times are ISO 8601, absent values empty."""
+"""Header of the manifest's files. Times are ISO 8601, absent values empty."""
+
+NOT_REQUESTED: Final = "not_requested"
+"""Status in the manifest of an archive of the sorted inventory that the run has no record of."""
 
 FAILED_COLUMNS: Final = ("ArchiveId", "Key", "Bytes", "Reason")
 """Header of ``failed_archives.csv``."""
@@ -80,7 +85,7 @@ def partition_prefix(run: str, partition: int) -> str:
 
 def partitions_key(run: str) -> str:
     """The list of partitions, in order; written last, so its presence says that the sorted inventory is whole."""
-    return f"{run}/{SORTED_INVENTORY}/partitions.csv"
+    return f"{run}/{SORTED_INVENTORY}/{PARTITIONS_FILE}"
 
 
 def not_migrated_key(run: str) -> str:

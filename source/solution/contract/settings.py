@@ -281,6 +281,11 @@ class RunReportSettings(_Records, _Inventory):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnrequestedListingSettings(_Records, _Inventory):
+    """Lists archives of the sorted inventory that were never asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompletionNoticeSettings(_Records):
     """Writes the run's outcome and tells the operator."""
 

@@ -134,6 +134,18 @@ class RunFunctions(Construct):
                 objects(destination.arn, "*", "AbortMultipartUpload", why=_RUN_PREFIX),
             ],
         )
+        self.unrequested_listing = factory.make(
+            self,
+            ep.UNREQUESTED_LISTING,
+            size=LONG,
+            does="Lists archives of a file of the sorted inventory that were never asked for",
+            grants=[
+                table(tables.retrieval, "BatchGetItem"),
+                listing(bucket.bucket_arn, "ListBucket"),
+                area(bucket, keys.SORTED_INVENTORY, "GetObject"),
+                area(bucket, keys.REPORT, "PutObject", "AbortMultipartUpload"),
+            ],
+        )
         self.run_report = factory.make(
             self,
             ep.RUN_REPORT,
@@ -174,6 +186,7 @@ class RunFunctions(Construct):
             self.archives_status_stop,
             self.counters_recount,
             self.abort_uploads,
+            self.unrequested_listing,
             self.run_report,
             self.completion_notice,
             self.send_anonymized_stats,

@@ -159,13 +159,16 @@ class ReportRun:
     def _read_manifest(self, folder: str, findings: Findings, failed: FileWriter) -> None:
         rows: list[tuple[object, ...]] = [keys.FAILED_COLUMNS]
         for row in self._rows(folder):
-            status = ArchiveStatus(row["Status"])
-            findings.add(status, int(row["Bytes"]))
-            if status is ArchiveStatus.DOWNLOADED:
-                continue
-            reason = row["Reason"] or f"not finished: it was still {status} when the run ended; resume the run"
-            if status is ArchiveStatus.FAILED:
-                findings.reasons[reason] += 1
+            if row["Status"] == keys.NOT_REQUESTED:
+                reason = "not asked for: the run ended before; resume the run"
+            else:
+                status = ArchiveStatus(row["Status"])
+                findings.add(status, int(row["Bytes"]))
+                if status is ArchiveStatus.DOWNLOADED:
+                    continue
+                reason = row["Reason"] or f"not finished: it was still {status} when the run ended; resume the run"
+                if status is ArchiveStatus.FAILED:
+                    findings.reasons[reason] += 1
             rows.append((row["ArchiveId"], row["Key"], row["Bytes"], reason))
             if len(rows) >= _ROWS_AT_ONCE:
                 failed.write(encode_rows(rows))

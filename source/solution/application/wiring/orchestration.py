@@ -14,6 +14,7 @@ from solution.application.adapters.executions import GlueInventoryJobs, StepFunc
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
 from solution.application.adapters.notices import HttpSource, HttpStats, SnsNotices
+from solution.application.adapters.records import DynamoTransferRecords
 from solution.application.adapters.run_records import DynamoAttempts, DynamoRunRecords
 from solution.application.use_cases.abort_uploads import AbortUploads
 from solution.application.use_cases.announce_completion import AnnounceCompletion
@@ -21,6 +22,7 @@ from solution.application.use_cases.begin_cleanup import BeginCleanup
 from solution.application.use_cases.check_provided_inventory import CheckProvidedInventory
 from solution.application.use_cases.close_run import CloseRun
 from solution.application.use_cases.fetch_naming_override import FetchNamingOverride
+from solution.application.use_cases.list_unrequested import ListUnrequested
 from solution.application.use_cases.recount import Recount
 from solution.application.use_cases.register_run import RegisterRun
 from solution.application.use_cases.report_run import ReportRun
@@ -209,6 +211,16 @@ def abort_uploads() -> AbortUploads:
     own = settings(s.AbortUploadsSettings)
     return AbortUploads(
         uploads=S3DestinationUploads(client=clients.s3(), bucket=own.destination_bucket_name, owner=own.account_id)
+    )
+
+
+@functools.cache
+def list_unrequested() -> ListUnrequested:
+    """UnrequestedListing."""
+    own = settings(s.UnrequestedListingSettings)
+    return ListUnrequested(
+        records=DynamoTransferRecords(clients.dynamodb(), own.retrieval_table_name),
+        files=S3InventoryFiles(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
     )
 
 

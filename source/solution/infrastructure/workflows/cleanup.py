@@ -9,10 +9,20 @@ from constructs import Construct
 from solution.contract import object_keys as keys
 from solution.infrastructure.function_groups import EndFunctions, RunFunctions
 from solution.infrastructure.functions import LONG, QUICK, STEADY
+from solution.infrastructure.permissions import listing
 from solution.infrastructure.schedules import Schedules
-from solution.infrastructure.states.maps import scan, segments
+from solution.infrastructure.states.maps import (
+    FILE_FOUND,
+    SCAN_SEGMENTS,
+    any_file,
+    distributed,
+    file_reader,
+    scan,
+    segments,
+)
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import DAY, call, catch, chain, invoke, run_machine
+from solution.infrastructure.storage import InventoryBucket
 from solution.infrastructure.workflows.machine import Machine, MachineDefaults, invoke_grant, run_grants
 
 LOOK_SECONDS = 10
@@ -34,6 +44,7 @@ class Cleanup(Construct):
         functions: RunFunctions,
         ends: EndFunctions,
         schedules: Schedules,
+        inventory: InventoryBucket,
         dashboard_update: Machine,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -43,6 +54,8 @@ class Cleanup(Construct):
                 **_close(ends, functions),
                 **_steps(_remove_targets(schedules), end="Quiet?"),
                 **_rest(ends),
+                **_steps(_manifest(functions), end="EndedBeforeItsTime?"),
+                **_unrequested(functions, inventory.bucket.bucket_name),
                 **_steps({**_report(functions), **_tell(functions, dashboard_update)}, end="AnyStepFailed?"),
                 "AnyStepFailed?": {
                     "Type": "Choice",
@@ -69,11 +82,14 @@ class Cleanup(Construct):
                     ends.run_closer,
                     functions.abort_uploads,
                     functions.archives_scan,
+                    functions.unrequested_listing,
                     functions.run_report,
                     functions.completion_notice,
                 ),
+                listing(inventory.bucket.bucket_arn, "ListBucket"),
                 *run_grants(dashboard_update),
             ],
+            has_distributed_map=True,
         )
 
 
@@ -87,6 +103,7 @@ def _prepare() -> State:
             "failure.$": "$.failure",
             "memory": None,
             "output_prefix.$": f"States.Format('{{}}/{keys.REPORT}/manifest/{{}}/', $.workflow_run, $.execution_name)",
+            "sorted_prefix.$": f"States.Format('{{}}/{keys.SORTED_INVENTORY}/', $.workflow_run)",
             "segments": segments(),
             # what the notice gets when the report could not be written
             "report": {"written": None},
@@ -182,8 +199,7 @@ def _remove_targets(schedules: Schedules) -> dict[str, State]:
     }
 
 
-def _report(functions: RunFunctions) -> dict[str, State]:
-    shared = {"workflow_run.$": "$.workflow_run", "vault_name.$": "$.vault_name"}
+def _manifest(functions: RunFunctions) -> dict[str, State]:
     return {
         "AbortUploads": invoke(
             functions.abort_uploads.function_arn, {"workflow_run.$": "$.workflow_run"}, timeout=STEADY.timeout
@@ -191,6 +207,55 @@ def _report(functions: RunFunctions) -> dict[str, State]:
         "WriteManifest": scan(
             functions.archives_scan.function_arn, purpose="report", prefix_path="$.output_prefix", timeout=LONG.timeout
         ),
+    }
+
+
+def _unrequested(functions: RunFunctions, bucket: str) -> dict[str, State]:
+    """The table knows nothing of archives that were never asked for; they are looked up in the sorted inventory.
+
+    A run that has come to its end has none, and is spared the reading.
+    """
+    whole = f"States.Format('{{}}/{keys.SORTED_INVENTORY}/{keys.PARTITIONS_FILE}', $.workflow_run)"
+    lookup = {
+        "ListUnrequested": distributed(
+            {
+                "CompareFile": invoke(
+                    functions.unrequested_listing.function_arn,
+                    {f"{field}.$": f"$.{field}" for field in ("workflow_run", "key", "output_prefix")},
+                    timeout=LONG.timeout,
+                )
+            },
+            reader=file_reader(bucket, prefix_path="$.sorted_prefix"),
+            select={
+                "key.$": "$$.Map.Item.Value.Key",
+                "workflow_run.$": "$.workflow_run",
+                "output_prefix.$": "$.output_prefix",
+            },
+            concurrency=SCAN_SEGMENTS,
+        )
+    }
+    return {
+        "EndedBeforeItsTime?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.failure", "IsNull": True, "Next": "WriteReport"}],
+            "Default": "LookForInventory",
+        },
+        "LookForInventory": {
+            **any_file(bucket, prefix_path=whole),
+            "Catch": catch("RememberListUnrequested", into="caught"),
+        },
+        "InventoryThere?": {
+            "Type": "Choice",
+            "Choices": [{**FILE_FOUND, "Next": "ListUnrequested"}],
+            "Default": "WriteReport",
+        },
+        **_steps(lookup, end="WriteReport"),
+    }
+
+
+def _report(functions: RunFunctions) -> dict[str, State]:
+    shared = {"workflow_run.$": "$.workflow_run", "vault_name.$": "$.vault_name"}
+    return {
         "WriteReport": {
             **invoke(
                 functions.run_report.function_arn,

@@ -17,6 +17,8 @@ from solution.infrastructure.workflows.machine import Machine, MachineDefaults, 
 
 HANDED_ON = ("workflow_run", "vault_name", "tier", "s3_storage_class", "attempt")
 
+_PARTITIONS = f"{keys.SORTED_INVENTORY}/{keys.PARTITIONS_FILE}"
+
 
 class InitiateRetrieval(Construct):
     """``machine``: input ``workflow_run``, ``vault_name``, ``tier``, ``s3_storage_class``, ``attempt``."""
@@ -41,7 +43,7 @@ class InitiateRetrieval(Construct):
                     _partition(functions, tables, bucket.bucket_name),
                     reader=csv_reader(
                         bucket.bucket_name,
-                        key_path=f"States.Format('{{}}/{keys.SORTED_INVENTORY}/partitions.csv', $.workflow_run)",
+                        key_path=f"States.Format('{{}}/{_PARTITIONS}', $.workflow_run)",
                     ),
                     select={
                         "partition.$": "$$.Map.Item.Value",

@@ -143,7 +143,7 @@ def _reuse(bucket: str) -> dict[str, State]:
             "Choices": [{"Variable": "$.migration_type", "StringEquals": "RESUME", "Next": "LookForSorted"}],
             "Default": "NamesGiven?",
         },
-        "LookForSorted": look_for(f"{keys.SORTED_INVENTORY}/partitions.csv", "sorted"),
+        "LookForSorted": look_for(f"{keys.SORTED_INVENTORY}/{keys.PARTITIONS_FILE}", "sorted"),
         "Sorted?": {
             "Type": "Choice",
             "Choices": [{"Variable": "$.sorted.Contents[0].Key", "IsPresent": True, "Next": "InventoryReused"}],

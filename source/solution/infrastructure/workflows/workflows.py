@@ -77,6 +77,7 @@ class Workflows(Construct):
             functions=functions.runs,
             ends=functions.ends,
             schedules=schedules,
+            inventory=inventory,
             dashboard_update=update,
         ).machine
         self.orchestrator = Orchestrator(

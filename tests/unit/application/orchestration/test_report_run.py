@@ -18,9 +18,11 @@ from solution.application.in_memory.runs import InMemoryRunRecords
 from solution.application.ports.archive_scan import Purpose
 from solution.application.ports.clock import Deadline
 from solution.application.ports.counters import Tally
+from solution.application.use_cases.csv_text import encode_rows
 from solution.application.use_cases.report_run import ReportRun, RunReport, manifest_folder
 from solution.application.use_cases.scan_archives import ScanArchives
 from solution.contract.failures import Failure
+from solution.contract.object_keys import MANIFEST_COLUMNS, NOT_REQUESTED
 from solution.contract.tables import RunStatus
 from solution.domain.errors import NotPossible
 from solution.domain.status import Metric
@@ -116,6 +118,19 @@ def test_archives_without_a_record_are_reported_as_not_requested() -> None:
     assert report.outcome is RunStatus.COMPLETED_WITH_FAILURES
     assert report.archives["not_requested"].archives == 4
     assert report.archives["not_requested"].size == 40
+
+
+def test_archives_that_were_never_asked_for_are_listed_among_what_did_not_arrive() -> None:
+    desk = _Desk(kept(1, "downloaded"), counted=_counted(2, 1))
+    row = [archive_id(2), "run-1/file 2", 10, "0" * 64, "", "", NOT_REQUESTED, "", "2012-03-01T00:00:00Z", ""]
+    listed = manifest_folder(RUN, "run-1-1") + "not-requested-partition_00000-part-00000.csv"
+    desk.files.put(listed, encode_rows([MANIFEST_COLUMNS, row]), content_type="text/csv")
+    report = desk.report(failure=Failure(error="RunStopped", cause="no money"))
+    assert desk.failed()[1:] == [
+        [archive_id(2), "run-1/file 2", "10", "not asked for: the run ended before; resume the run"]
+    ]
+    assert (report.archives["recorded"].archives, report.archives["not_requested"].archives) == (1, 1)
+    assert report.differences == ()
 
 
 def test_skipped_and_rejected_archives_were_not_to_be_requested_but_are_missing() -> None:
