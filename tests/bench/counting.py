@@ -20,6 +20,7 @@ from unittest import mock
 import boto3
 
 from solution.application.adapters import clients
+from solution.application.adapters.dynamodb import slices
 from solution.application.handlers import (
     archive_validation,
     chunk_retrieval,
@@ -32,6 +33,7 @@ from solution.application.wiring import process, retrieval
 from solution.contract.messages import dump_sorted_row
 from solution.domain.archive import Archive
 from solution.domain.chunk_plan import ChunkPlan
+from solution.infrastructure import sizing
 from solution.mocking.glacier import GlacierSettings, ManualClock, RecordingNotifier
 from solution.mocking.glacier.asgi import serve
 from solution.mocking.vaults.virtual import Pattern, VirtualVault
@@ -42,17 +44,22 @@ from tests.bench.meter import PLATFORM_LINES, Meter
 RUN = "benchmark-2025-01"
 VAULT = "company-photos"
 OWNER = "000000000000"
-BATCH_OF_ROWS, BATCH_OF_NOTIFICATIONS, BATCH_OF_CHANGES = 100, 10, 100
-"""As the state machine and the event source mappings of the template set them; chunks and validations come alone."""
 
-MEMORY_GB = {
-    "initiate_archive_retrieval": 0.5,
-    "notifications_processor": 0.25,
-    "chunk_retrieval": 1769 / 1024,
-    "archive_validation": 1.0,
-    "metrics_processor": 0.25,
+SIZES = {
+    "initiate_archive_retrieval": sizing.STEADY,
+    "notifications_processor": sizing.QUICK,
+    "chunk_retrieval": sizing.STREAMING,
+    "archive_validation": sizing.LONG,
+    "metrics_processor": sizing.QUICK,
 }
-"""Memory of the functions, from `solution.infrastructure.functions`."""
+BATCHES = {
+    "notifications_processor": sizing.NOTIFICATIONS_AT_ONCE,
+    "chunk_retrieval": sizing.CHUNKS_AT_ONCE,
+    "archive_validation": sizing.CHUNKS_AT_ONCE,
+    "metrics_processor": sizing.CHANGES_AT_ONCE,
+}
+"""Sizes of the functions, and what queues and streams give them at once; `tests.infrastructure` holds the template to
+them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,26 +174,24 @@ class Transfer:
             "s3_storage_class": "DEEP_ARCHIVE",
             "attempt": 1,
         }
-        for start in range(0, len(archives), BATCH_OF_ROWS):
-            rows = [dump_sorted_row(archive) for archive in archives[start : start + BATCH_OF_ROWS]]
+        for some in slices(archives, sizing.ROWS_AT_ONCE):
+            rows = [dump_sorted_row(archive) for archive in some]
             answer = self.meter.invoke(initiate_archive_retrieval.handler, {"BatchInput": shared, "Items": rows})
             assert answer == {"requested": len(rows), "failed": 0, "already": 0}, answer
 
     def _hear(self, bodies: Sequence[str]) -> None:
-        for start in range(0, len(bodies), BATCH_OF_NOTIFICATIONS):
-            self._deliver(notifications_processor.handler, *bodies[start : start + BATCH_OF_NOTIFICATIONS])
+        for some in slices(bodies, BATCHES["notifications_processor"]):
+            self._deliver(notifications_processor.handler, *some)
 
     def _copy(self) -> None:
-        for body in self._received("chunks"):
-            self._deliver(chunk_retrieval.handler, body)
-        for body in self._received("validation"):
-            self._deliver(archive_validation.handler, body)
+        for some in slices(list(self._received("chunks")), BATCHES["chunk_retrieval"]):
+            self._deliver(chunk_retrieval.handler, *some)
+        for some in slices(list(self._received("validation")), BATCHES["archive_validation"]):
+            self._deliver(archive_validation.handler, *some)
 
     def _count(self) -> None:
-        changes = self.meter.stream
-        for start in range(0, len(changes), BATCH_OF_CHANGES):
-            event = {"Records": changes[start : start + BATCH_OF_CHANGES]}
-            answer = self.meter.invoke(metrics_processor.handler, event)
+        for some in slices(self.meter.stream, BATCHES["metrics_processor"]):
+            answer = self.meter.invoke(metrics_processor.handler, {"Records": some})
             assert answer == {"batchItemFailures": []}, answer
 
     def _check(self) -> None:
@@ -324,11 +329,11 @@ def _costs(workload: Workload, meter: Meter) -> Costs:
 
 def _dollars(costs: Costs, meter: Meter) -> dict[str, float]:
     archives = costs.workload.archives
-    seconds = dict.fromkeys(MEMORY_GB, 0.0)
+    seconds = dict.fromkeys(SIZES, 0.0)
     for (function, operation), number in meter.calls_of.items():
         seconds[function] += number * prices.ASSUMED_SECONDS.get(operation, prices.ASSUMED_SECONDS_OTHERWISE)
     seconds["chunk_retrieval"] += archives * costs.workload.size / prices.ASSUMED_BYTES_PER_SECOND
-    gb_seconds = sum(MEMORY_GB[name] * value for name, value in seconds.items()) / archives
+    gb_seconds = sum(SIZES[name].memory / 1024 * value for name, value in seconds.items()) / archives
     s3 = {name.partition(":")[2]: number for name, number in costs.calls.items() if name.startswith("s3:")}
     per_archive = {
         "Glacier, Bulk jobs": prices.GLACIER_BULK_JOB.of(costs.calls["glacier:InitiateJob"]),

@@ -10,6 +10,7 @@ import pytest
 
 from solution.contract.entry_points import ENTRY_POINTS, EntryPoint
 from solution.infrastructure.functions import POWERTOOLS_ENVIRONMENT
+from tests.bench import counting
 from tests.infrastructure.synthesised import Resource, Synthesised
 
 BY_NAME = {entry.name: entry for entry in ENTRY_POINTS}
@@ -160,6 +161,15 @@ def test_a_queue_is_read_by_its_function_which_may(solution: Synthesised, queue:
     role = solution.role_of(solution.functions()[function])
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
         assert arn in solution.may(role, action)
+
+
+def test_the_benchmark_counts_with_the_batches_and_sizes_of_the_template(solution: Synthesised) -> None:
+    names = {entry.module.rpartition(".")[2]: entry.name for entry in ENTRY_POINTS}
+    batches = {reader: mapping.properties["BatchSize"] for reader, mapping in mappings(solution).values()}
+    memory = {name: solution.functions()[names[name]].properties["MemorySize"] for name in counting.SIZES}
+    assert memory == {name: size.memory for name, size in counting.SIZES.items()}
+    assert {name: batches[names[name]] for name in counting.BATCHES} == counting.BATCHES
+    assert counting.SIZES.keys() - counting.BATCHES.keys() == {"initiate_archive_retrieval"}  # rows of a map
 
 
 @pytest.mark.parametrize(

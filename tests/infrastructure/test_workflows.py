@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from solution.contract.object_keys import PARTITION_COLUMNS
+from solution.infrastructure.sizing import ROWS_AT_ONCE
 from tests.infrastructure.synthesised import Synthesised, every_state, scopes
 
 MACHINES = (
@@ -174,7 +175,7 @@ def test_maps_hand_on_no_lists_that_outgrow_a_state(solution: Synthesised, name:
 def test_batches_are_of_a_hundred_rows_and_no_failure_is_tolerated(solution: Synthesised, name: str) -> None:
     for label, state in states(solution, name).items():
         if state.get("ItemBatcher"):
-            assert state["ItemBatcher"]["MaxItemsPerBatch"] == 100, label
+            assert state["ItemBatcher"]["MaxItemsPerBatch"] == ROWS_AT_ONCE == 100, label
             assert "workflow_run.$" in state["ItemBatcher"]["BatchInput"], label
         if state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
             assert state["ToleratedFailurePercentage"] == 0, label

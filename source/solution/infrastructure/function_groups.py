@@ -15,7 +15,7 @@ from constructs import Construct
 from solution.contract import entry_points as ep
 from solution.contract import object_keys as keys
 from solution.infrastructure.event_sources import map_queue, map_stream
-from solution.infrastructure.functions import BRIEF, LONG, QUICK, STEADY, STREAMING, FunctionFactory
+from solution.infrastructure.functions import FunctionFactory
 from solution.infrastructure.messaging import Queues, Topics
 from solution.infrastructure.permissions import (
     Grant,
@@ -31,6 +31,16 @@ from solution.infrastructure.permissions import (
     vaults,
 )
 from solution.infrastructure.settings import instance_suffix, inventory_job_name, state_machine_arn
+from solution.infrastructure.sizing import (
+    BRIEF,
+    CHANGES_AT_ONCE,
+    CHUNKS_AT_ONCE,
+    LONG,
+    NOTIFICATIONS_AT_ONCE,
+    QUICK,
+    STEADY,
+    STREAMING,
+)
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
 from solution.infrastructure.workflows.machine import execution_arn
 
@@ -526,11 +536,13 @@ class RetrievalFunctions(Construct):
         )
 
     def _map_queues(self, queues: Queues) -> None:
-        # Glacier's notifications come in bursts of thousands; ten at a time keep up without a thousand functions.
-        map_queue(self, "Notifications", self.notifications_processor, queues.notifications.queue, batch=10, most=50)
-        # One chunk fills a function's time; what runs at once is bounded by what the destination bucket takes.
-        map_queue(self, "Chunks", self.chunk_retrieval, queues.chunks.queue, batch=1, most=250)
-        map_queue(self, "Validation", self.archive_validation, queues.validation.queue, batch=1, most=50)
+        for name, function, pair, batch, most in (
+            ("Notifications", self.notifications_processor, queues.notifications, NOTIFICATIONS_AT_ONCE, 50),
+            # what runs at once is bounded by what the destination bucket takes
+            ("Chunks", self.chunk_retrieval, queues.chunks, CHUNKS_AT_ONCE, 250),
+            ("Validation", self.archive_validation, queues.validation, CHUNKS_AT_ONCE, 50),
+        ):
+            map_queue(self, name, function, pair.queue, batch=batch, most=most)
         for name, pair in (
             ("NotificationsDlq", queues.notifications),
             ("ChunksDlq", queues.chunks),
@@ -547,7 +559,7 @@ class RetrievalFunctions(Construct):
             tables.retrieval,
             queues.metrics_failures,
             only=_ARCHIVE_CHANGES,
-            batch=100,
+            batch=CHANGES_AT_ONCE,
             window=1,
         )
         map_stream(
@@ -599,9 +611,9 @@ class Functions(Construct):
 def timeouts() -> dict[str, cdk.Duration]:
     """Time limits of the functions behind queues, from which the queues take their visibility timeouts."""
     return {
-        "notifications_timeout": QUICK.duration,
-        "chunk_timeout": STREAMING.duration,
-        "validation_timeout": LONG.duration,
-        "dead_letter_timeout": QUICK.duration,
-        "uncounted_timeout": STEADY.duration,
+        "notifications_timeout": cdk.Duration.seconds(QUICK.timeout),
+        "chunk_timeout": cdk.Duration.seconds(STREAMING.timeout),
+        "validation_timeout": cdk.Duration.seconds(LONG.timeout),
+        "dead_letter_timeout": cdk.Duration.seconds(QUICK.timeout),
+        "uncounted_timeout": cdk.Duration.seconds(STEADY.timeout),
     }

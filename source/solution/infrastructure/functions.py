@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -17,6 +16,7 @@ from solution.infrastructure import permissions
 from solution.infrastructure.nag import acknowledge
 from solution.infrastructure.permissions import Grant, TracingPolicy
 from solution.infrastructure.settings import instance_suffix
+from solution.infrastructure.sizing import Size
 
 LOG_RETENTION: Final = logs.RetentionDays.THREE_MONTHS
 
@@ -26,36 +26,6 @@ POWERTOOLS_ENVIRONMENT: Final = {
     "POWERTOOLS_METRICS_NAMESPACE": "GlacierTransfer",
 }
 """Set on every function beside its settings; names as Powertools for AWS Lambda documents them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """Memory in MiB (CPU and network grow with it) and time limit in seconds."""
-
-    memory: int
-    timeout: int
-
-    @property
-    def duration(self) -> cdk.Duration:
-        """The time limit as CDK wants it."""
-        return cdk.Duration.seconds(self.timeout)
-
-
-BRIEF: Final = Size(memory=256, timeout=15)
-"""One call that nobody wants to wait for."""
-
-QUICK: Final = Size(memory=256, timeout=60)
-"""A few calls, nothing large."""
-
-STEADY: Final = Size(memory=512, timeout=300)
-"""A batch of a hundred archives, paced by InitiateJobsPerSecond and Glacier's throttling."""
-
-STREAMING: Final = Size(memory=1769, timeout=900)
-"""Copies bodies, or reads them closely: 1,769 MB is one whole vCPU, which hashing needs, and 15 minutes move 4 GiB at
-5 MiB/s."""
-
-LONG: Final = Size(memory=1024, timeout=900)
-"""Walks through a table or a large file, in steps that end themselves before the limit."""
 
 
 class FunctionFactory:
@@ -100,7 +70,7 @@ class FunctionFactory:
             code=self._code,
             role=role.without_policy_updates(),
             memory_size=size.memory,
-            timeout=size.duration,
+            timeout=cdk.Duration.seconds(size.timeout),
             environment={
                 **{variable: self._environment[variable] for variable in entry_point.settings.variable_names()},
                 **POWERTOOLS_ENVIRONMENT,

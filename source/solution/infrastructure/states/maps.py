@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from solution.infrastructure.sizing import ROWS_AT_ONCE
 from solution.infrastructure.states.retries import State, retrier
 from solution.infrastructure.states.tasks import call, chain, integration, invoke
-
-BATCH = 100
-"""Rows handed to one invocation: DynamoDB reads a hundred items at once, and a function has time for as many jobs."""
 
 SCAN_SEGMENTS = 4
 """Parallel readers of the table; more would take capacity from the writers of other runs."""
@@ -53,7 +51,7 @@ def distributed(
     if select:
         state["ItemSelector"] = dict(select)
     if batch_input is not None:
-        state["ItemBatcher"] = {"MaxItemsPerBatch": BATCH, "BatchInput": dict(batch_input)}
+        state["ItemBatcher"] = {"MaxItemsPerBatch": ROWS_AT_ONCE, "BatchInput": dict(batch_input)}
     return state
 
 

@@ -8,9 +8,9 @@ from constructs import Construct
 
 from solution.contract import object_keys as keys
 from solution.infrastructure.function_groups import EndFunctions, RunFunctions
-from solution.infrastructure.functions import LONG, QUICK, STEADY
 from solution.infrastructure.permissions import listing
 from solution.infrastructure.schedules import Schedules
+from solution.infrastructure.sizing import LONG, QUICK, STEADY
 from solution.infrastructure.states.maps import (
     FILE_FOUND,
     SCAN_SEGMENTS,

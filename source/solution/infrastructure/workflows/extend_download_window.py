@@ -6,8 +6,8 @@ from constructs import Construct
 
 from solution.contract import object_keys as keys
 from solution.infrastructure.function_groups import RequestFunctions, RunFunctions
-from solution.infrastructure.functions import LONG, STEADY
 from solution.infrastructure.permissions import area, listing, table
+from solution.infrastructure.sizing import LONG, STEADY
 from solution.infrastructure.states.maps import FILE_FOUND, any_file, batch_task, rows_of_files, scan, segments
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import chain, read_counters

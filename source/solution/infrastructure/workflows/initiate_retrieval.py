@@ -7,8 +7,8 @@ from constructs import Construct
 from solution.contract import object_keys as keys
 from solution.contract import tables as table_keys
 from solution.infrastructure.function_groups import RequestFunctions
-from solution.infrastructure.functions import QUICK, STEADY
 from solution.infrastructure.permissions import area, listing, table
+from solution.infrastructure.sizing import QUICK, STEADY
 from solution.infrastructure.states.maps import batch_task, csv_reader, distributed, rows_of_files
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import call, catch, chain, invoke, read_counters

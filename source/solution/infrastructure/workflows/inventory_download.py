@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from solution.infrastructure.function_groups import InventoryFunctions
-from solution.infrastructure.functions import LONG, QUICK, STREAMING
 from solution.infrastructure.settings import Parameters
+from solution.infrastructure.sizing import LONG, QUICK, STREAMING
 from solution.infrastructure.states.maps import distributed
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import await_job, catch, chain, invoke

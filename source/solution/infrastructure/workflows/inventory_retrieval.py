@@ -6,10 +6,10 @@ from constructs import Construct
 
 from solution.contract import object_keys as keys
 from solution.infrastructure.function_groups import InventoryFunctions, RunFunctions
-from solution.infrastructure.functions import BRIEF, STREAMING
 from solution.infrastructure.inventory_job import InventoryJob
 from solution.infrastructure.permissions import listing, table
 from solution.infrastructure.settings import Parameters
+from solution.infrastructure.sizing import BRIEF, STREAMING
 from solution.infrastructure.states.retries import State, retrier
 from solution.infrastructure.states.tasks import call, catch, chain, integration, invoke
 from solution.infrastructure.storage import InventoryBucket, Tables

@@ -6,9 +6,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from solution.infrastructure.function_groups import RetrievalFunctions, RunFunctions
-from solution.infrastructure.functions import QUICK
 from solution.infrastructure.permissions import table
 from solution.infrastructure.schedules import Schedules
+from solution.infrastructure.sizing import QUICK
 from solution.infrastructure.states.retries import State
 from solution.infrastructure.states.tasks import DAY, await_job, catch, chain, invoke, run_machine
 from solution.infrastructure.storage import Tables
