@@ -241,6 +241,8 @@ def test_no_step_of_the_clean_up_keeps_the_next_from_running(solution: Synthesis
         "LookForQuiet",
         "AbortUploads",
         "WriteManifest",
+        "LookForInventory",
+        "ListUnrequested",
         "WriteReport",
         "UpdateDashboard",
         "Notify",

@@ -240,10 +240,7 @@ def _unrequested(functions: RunFunctions, bucket: str) -> dict[str, State]:
             "Choices": [{"Variable": "$.failure", "IsNull": True, "Next": "WriteReport"}],
             "Default": "LookForInventory",
         },
-        "LookForInventory": {
-            **any_file(bucket, prefix_path=whole),
-            "Catch": catch("RememberListUnrequested", into="caught"),
-        },
+        **_steps({"LookForInventory": any_file(bucket, prefix_path=whole)}, end="InventoryThere?"),
         "InventoryThere?": {
             "Type": "Choice",
             "Choices": [{**FILE_FOUND, "Next": "ListUnrequested"}],
