@@ -8,6 +8,7 @@
     ├── NotPossible              the request is well formed, the world forbids it (run exists, vault is missing …)
     ├── TransientError           trying again later is right
     │   ├── Throttled            the service asked us to slow down
+    │   ├── NoAnswer             what was asked for may have been done, but nobody said so
     │   ├── QuotaUsed            the retrieval budget allows for no more at present
     │   ├── ShortRead            a body ended before its announced length
     │   └── ChecksumMismatch     bytes are not what their checksum says
@@ -44,6 +45,10 @@ class TransientError(TransferError):
 
 class Throttled(TransientError):  # noqa: N818
     """The service asked us to slow down."""
+
+
+class NoAnswer(TransientError):  # noqa: N818
+    """A call ended without an answer; what it asked for may have been done."""
 
 
 class QuotaUsed(TransientError):  # noqa: N818

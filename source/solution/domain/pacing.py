@@ -69,6 +69,13 @@ class Ledger:
         entries = {moment: size for moment, size in self.entries.items() if moment > over}
         return Ledger(entries=entries, free_at=self.free_at)
 
+    def without(self, moment: int, size: int) -> Ledger:
+        """The ledger without ``size`` of the bytes that were entered under ``moment`` and will never be asked for."""
+        if moment not in self.entries:
+            return self
+        entries = {**self.entries, moment: max(0, self.entries[moment] - size)}
+        return Ledger(entries={one: left for one, left in entries.items() if left}, free_at=self.free_at)
+
     @property
     def size(self) -> int:
         """Bytes in all."""
@@ -77,11 +84,15 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The first ``count`` archives may be asked for once ``ledger`` is in force and ``delay`` has passed."""
+    """The first ``count`` archives may be asked for once ``ledger`` is in force and ``delay`` has passed.
+
+    Their bytes are entered under ``moment``.
+    """
 
     count: int
     ledger: Ledger
     delay: timedelta = timedelta(0)
+    moment: int = 0
 
 
 def admit(
@@ -110,7 +121,7 @@ def admit(
     # A turn must come well within the grace; Glacier itself throttles those hundreds of runs that this would not hold.
     begin = min(max(now, _moment(present.free_at)), now + budget.grace / 2)
     free_at = math.ceil((begin + count * each).timestamp() * 1000)
-    return Admission(count=count, ledger=Ledger(entries=entries, free_at=free_at), delay=begin - now)
+    return Admission(count=count, ledger=Ledger(entries=entries, free_at=free_at), delay=begin - now, moment=moment)
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from solution.application.adapters import clients
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.domain.archive import Tier, parse_time
 from solution.domain.chunk_plan import MIB
-from solution.domain.errors import JobExpired, JobRefused, ShortRead, Throttled, TransientError
+from solution.domain.errors import JobExpired, JobRefused, NoAnswer, ShortRead, Throttled, TransientError
 from solution.domain.tree_hash import tree_hash
 from solution.mocking.glacier import (
     Fault,
@@ -129,6 +131,37 @@ def test_throttling_is_told_apart(vault: Vault) -> None:
     )
     with pytest.raises(Throttled):
         vault.jobs.request_archive(vault=VAULT, archive_id=vault.archive_id, tier=Tier.BULK, run=RUN)
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """Where connections are taken and closed without a word."""
+
+    class Closing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Closing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_request_that_may_have_been_heard_is_told_apart_from_one_that_was_not(
+    deaf: str, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(url: str) -> None:
+        client = boto3.client("glacier", endpoint_url=url, region_name="us-east-1", config=clients.ONCE)
+        jobs = BotoGlacierJobs(client, topic_arn="topic")
+        jobs.request_archive(vault=VAULT, archive_id=vault.archive_id, tier=Tier.BULK, run=RUN)
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with pytest.raises(NoAnswer):
+        ask(deaf)
+    with pytest.raises(TransientError) as refused:
+        ask("http://127.0.0.1:1")
+    assert not isinstance(refused.value, NoAnswer)
 
 
 def test_a_server_error_passes(vault: Vault) -> None:

@@ -146,12 +146,16 @@ def test_crashes_and_retries_never_exceed_the_budget_and_everything_is_asked_for
             world.fuse.arm(rng.randint(1, 25), after=rng.random() < 0.5)
         else:
             world.fuse.arm(10**9, after=False)
+        world.glacier.throttle_next = rng.choice([0, 0, 0, 20, 10**6])
+        world.glacier.lose_answers_next = rng.choice([0, 0, 0, 1])
         names = rng.sample(sorted(world.archives), rng.randint(1, 30))
         must_wait = False
         try:
             world.ask(*sorted(names))
         except QuotaUsed:
             must_wait = True
+        except Throttled:
+            pass
         moments += [world.clock.monotonic()] * (asked(world) - len(moments))
         if must_wait:
             world.clock.advance(timeout(world)())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from solution.application.in_memory.clock import ManualClock
 from solution.application.use_cases.backoff import TokenBucket
 from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.request_archives import Requested
-from solution.domain.errors import InvalidInput, Throttled
+from solution.domain.errors import InvalidInput, Throttled, TransientError
 from solution.domain.status import ArchiveStatus
 from tests import builders
 from tests.builders import archive, archive_id
@@ -84,6 +86,83 @@ def test_throttling_beyond_the_time_left_is_raised_after_the_outcomes_are_writte
     assert world.status("archive 1") is ArchiveStatus.REQUESTING
     world.glacier.throttle_next = 0
     assert world.ask() == Requested(requested=4, failed=0, already=1)
+
+
+def test_throttling_for_minutes_is_waited_out_within_one_invocation_and_without_hammering() -> None:
+    world = World(many(100))
+    world.glacier.throttle_until = world.clock.now() + timedelta(minutes=4)
+    refused: list[float] = []
+    tell = world.glacier._throttle
+
+    def throttle() -> None:
+        try:
+            tell()
+        except Throttled:
+            refused.append(world.clock.monotonic())
+            raise
+
+    world.glacier._throttle = throttle  # type: ignore[method-assign]
+    assert world.ask() == Requested(requested=100, failed=0, already=0)
+    assert sorted(world.glacier.asked) == sorted(record.archive_id for record in world.records.records.values())
+    assert len(refused) < 60
+    waits = [round(later - earlier, 1) for earlier, later in pairwise(refused)]
+    assert len(set(waits)) > len(waits) / 2, "waits are drawn at random"
+    assert max(waits) <= 20.1
+
+
+@pytest.mark.parametrize("lost", [0, 3])
+def test_throttling_for_an_hour_is_waited_out_by_asking_again_only_for_what_was_not_asked(lost: int) -> None:
+    world = World(many(100))
+    world.ask(*sorted(world.archives)[:10])
+    world.glacier.throttle_until = world.clock.now() + timedelta(hours=1)
+    world.glacier.lose_answers_next = lost
+    invocations = 0
+    while True:
+        invocations += 1
+        begun = world.clock.monotonic()
+        try:
+            assert world.ask() == Requested(requested=90, failed=0, already=10)
+            break
+        except Throttled:
+            world.clock.advance(60)  # as the state machine does
+        assert world.clock.monotonic() - begun <= 300 + 60 + 1
+    assert 5 < invocations <= 1 + 12, "the state machine gives up after twelve retries"
+    assert len(world.glacier.asked) == 100 + lost
+    assert world.ledger.page.ledger.size == 100 + lost, "nothing stays entered for what Glacier did not hear"
+
+
+def test_what_glacier_may_have_heard_is_not_given_back_to_the_budget() -> None:
+    world = World(many(5))
+    world.glacier.lose_answers_next = 1
+    answers = world.glacier.request_archive
+
+    def request(**arguments: Any) -> str:
+        try:
+            return answers(**arguments)
+        except TransientError:
+            world.glacier.throttle_until = world.clock.now() + timedelta(hours=1)
+            raise
+
+    world.glacier.request_archive = request  # type: ignore[method-assign]
+    with pytest.raises(Throttled):
+        world.ask()
+    assert len(world.glacier.asked) == 1
+    assert world.ledger.page.ledger.size == 1 + 1  # it was entered once more, to be asked for again
+
+
+def test_what_cannot_be_given_back_at_once_stays_entered() -> None:
+    world = World(many(5))
+    world.glacier.throttle_until = world.clock.now() + timedelta(hours=1)
+    write, writes = world.ledger.replace, []
+
+    def replace(*arguments: Any, **more: Any) -> bool:
+        writes.append(more)
+        return write(*arguments, **more) and len(writes) == 1  # the second is made, and its answer lost
+
+    world.ledger.replace = replace  # type: ignore[method-assign]
+    with pytest.raises(Throttled):
+        world.ask()
+    assert len(writes) == 2
 
 
 def test_jobs_are_never_asked_for_above_the_rate() -> None:

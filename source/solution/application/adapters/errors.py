@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
 
-from solution.domain.errors import Throttled, TransientError
+from solution.domain.errors import NoAnswer, Throttled, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,5 +56,7 @@ def translated(known: Mapping[str, type[Exception]] | None = None) -> Iterator[N
         if code in _PASSING or status >= _SERVER_ERROR:
             raise TransientError(f"{code}: {message_of(error)}") from error
         raise
-    except HTTPClientError as error:
+    except NotConnected as error:
         raise TransientError(str(error)) from error
+    except HTTPClientError as error:
+        raise NoAnswer(str(error)) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from solution.application.ports.glacier import JobOutput, JobState
 from solution.domain.archive import format_time
-from solution.domain.errors import JobExpired, JobRefused, Throttled
+from solution.domain.errors import JobExpired, JobRefused, NoAnswer, Throttled
 from solution.domain.tree_hash import is_tree_hash_aligned, tree_hash
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class InMemoryGlacier:
         self.asked: list[str] = []
         self.jobs: dict[str, _Job] = {}
         self.throttle_next = 0
+        self.throttle_until: datetime | None = None
+        self.lose_answers_next = 0
         self.corrupt_next = 0
         self.cut_next = 0
         self._clock = clock
@@ -48,15 +50,23 @@ class InMemoryGlacier:
 
     def request_archive(self, *, vault: str, archive_id: str, tier: Tier, run: str) -> str:  # noqa: ARG002
         with self._lock:
-            if self.throttle_next:
-                self.throttle_next -= 1
-                raise Throttled("ThrottlingException: Rate exceeded")
+            self._throttle()
             if archive_id not in self.archives:
                 raise JobRefused(f"The archive ID was not found: {archive_id}")
             job_id = f"job-{len(self.jobs) + 1}"
             self.jobs[job_id] = _Job(job_id=job_id, archive_id=archive_id, run=run)
             self.asked.append(archive_id)
+            if self.lose_answers_next:
+                self.lose_answers_next -= 1
+                raise NoAnswer("the connection was closed before the answer came")
             return job_id
+
+    def _throttle(self) -> None:
+        if self.throttle_next:
+            self.throttle_next -= 1
+        elif self.throttle_until is None or self._clock.now() >= self.throttle_until:
+            return
+        raise Throttled("ThrottlingException: Rate exceeded")
 
     def request_inventory(self, *, vault: str, run: str) -> str:
         raise NotImplementedError(f"this vault has archives alone ({vault}, {run})")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from solution.domain.errors import InvalidInput, Throttled
+from solution.domain.errors import InvalidInput, QuotaUsed, Throttled
 from solution.domain.pacing import admit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from solution.application.ports.clock import Clock, Deadline
-    from solution.application.ports.quota import QuotaLedger
+    from solution.application.ports.quota import LedgerPage, QuotaLedger
+    from solution.application.ports.records import Outcome
+    from solution.application.use_cases.asking import JobAsker, Wish
     from solution.application.use_cases.backoff import FullJitter
-    from solution.domain.pacing import Budget
+    from solution.domain.pacing import Admission, Budget, Ledger
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +29,9 @@ _ATTEMPTS: Final = 20
 class Allowance:
     """Enters archives into the ledger before they are asked for.
 
-    What dies between the entry and the request was entered for nothing, so the budget may be used less than fully,
-    never more. Two writers at once read the same version; one of them writes, the other reads again.
+    What Glacier has refused to hear, for it throttles, is taken out again. What dies between the entry and the request
+    was entered for nothing, so the budget may be used less than fully, never more. Two writers at once read the same
+    version; one of them writes, the other reads again.
     """
 
     def __init__(
@@ -39,7 +44,47 @@ class Allowance:
         self._clock = clock
         self._jitter = jitter
         self._budget = budget
+        self._lock = threading.Lock()
         self._each = timedelta(seconds=1 / jobs_per_second)
+
+    def ask(
+        self,
+        asker: JobAsker,
+        run: str,
+        wishes: Sequence[Wish],
+        *,
+        deadline: Deadline,
+        settle: Callable[[list[Outcome]], None],
+    ) -> int:
+        """Ask for as many wishes, from the first, as the budget allows for now; returns how many have an outcome.
+
+        Raises as `JobAsker.ask` does, and as `take`.
+        """
+        until = self.until(deadline)
+        admission = self._admit([wish.cost for wish in wishes])
+        if admission is None:
+            return 0
+        settled = 0
+
+        def count(outcomes: list[Outcome]) -> None:
+            nonlocal settled
+            settle(outcomes)
+            settled += len(outcomes)
+
+        def enter_again(wish: Wish) -> None:
+            with self._lock:
+                if not self.take([wish.cost]):
+                    raise QuotaUsed(
+                        f"Glacier has not answered, and the budget does not allow for {wish.archive_id} again"
+                    )
+
+        def give_back(unheard: Sequence[Wish]) -> None:
+            self._give_back(admission.moment, sum(wish.cost for wish in unheard))
+
+        admitted = wishes[: admission.count]
+        with contextlib.suppress(QuotaUsed):
+            asker.ask(run, admitted, deadline=until, settle=count, enter_again=enter_again, unheard=give_back)
+        return settled
 
     def take(self, sizes: Sequence[int]) -> int:
         """How many archives of these sizes, from the first, may be asked for; an `until` of before says how long.
@@ -47,21 +92,35 @@ class Allowance:
         Size 0 stands for a request that costs no budget. Waits for the turn, which other runs' requests may delay.
         Raises `Throttled` when other runs write the ledger all the time.
         """
+        admission = self._admit(sizes)
+        return admission.count if admission else 0
+
+    def _admit(self, sizes: Sequence[int]) -> Admission | None:
         if not sizes:
-            return 0
+            return None
         for attempt in range(_ATTEMPTS):
             page = self._ledger.read()
             now = self._clock.now()
             admission = admit(page.ledger, self._budget, sizes, now, each=self._each)
             if not admission.count:
                 _log.info("The retrieval budget is used", extra={"weighing_bytes": admission.ledger.size})
-                return 0
-            expires = now + 2 * (self._budget.period + self._budget.grace)
-            if self._ledger.replace(admission.ledger, version=page.version, expires=expires):
+                return None
+            if self._write(admission.ledger, page):
                 self._clock.sleep(admission.delay.total_seconds())
-                return admission.count
+                return admission
             self._clock.sleep(self._jitter.delay(attempt))
         raise Throttled(f"the quota's ledger changed between reading and writing {_ATTEMPTS} times in a row")
+
+    def _give_back(self, moment: int, size: int) -> None:
+        # Once: a write that seems to have failed may have been made, and to give back twice would exceed the budget.
+        if size:
+            page = self._ledger.read()
+            given_back = self._write(page.ledger.without(moment, size), page)
+            _log.info("Budget of what Glacier did not hear", extra={"bytes": size, "given_back": given_back})
+
+    def _write(self, ledger: Ledger, page: LedgerPage) -> bool:
+        expires = self._clock.now() + 2 * (self._budget.period + self._budget.grace)
+        return self._ledger.replace(ledger, version=page.version, expires=expires)
 
     def until(self, deadline: Deadline) -> Deadline:
         """Until when what is taken from now on may be asked for; not later than ``deadline``."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from solution.application.ports.records import Outcome
-from solution.domain.errors import JobExpired, JobRefused, Throttled, TransientError
+from solution.domain.errors import JobExpired, JobRefused, NoAnswer, QuotaUsed, Throttled, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,11 +31,12 @@ SETTLE_EVERY = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """An archive to ask for."""
+    """An archive to ask for. ``cost``: the bytes that count against the budget."""
 
     archive_id: str
     vault: str
     tier: Tier
+    cost: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,23 +76,42 @@ class JobAsker:
         *,
         deadline: Deadline,
         settle: Callable[[list[Outcome]], None],
+        enter_again: Callable[[Wish], None],
+        unheard: Callable[[Sequence[Wish]], None],
     ) -> None:
         """Ask for each wish and hand over the outcomes, in groups, as they come.
 
         A refusal is an outcome. Throttling and passing trouble are waited out while the deadline allows; what remains
-        is raised after every outcome has been handed over, so that asking again asks only for the rest.
+        is raised after every outcome has been handed over, so that asking again asks only for the rest. Of that rest,
+        the wishes that Glacier has certainly not heard are handed over before: it was never asked, or said no.
+
+        Asking a second time without an answer to the first may be two retrievals: ``enter_again`` comes in between.
         """
+        entered = Counter(wish.archive_id for wish in wishes)
+        heard: Counter[str] = Counter()
 
         def request(wish: Wish) -> Outcome:
+            if heard[wish.archive_id] == entered[wish.archive_id]:
+                enter_again(wish)
+                entered[wish.archive_id] += 1
+            heard[wish.archive_id] += 1
             try:
                 job_id = self._glacier.request_archive(
                     vault=wish.vault, archive_id=wish.archive_id, tier=wish.tier, run=run
                 )
+            except TransientError as error:
+                if not isinstance(error, NoAnswer):
+                    heard[wish.archive_id] -= 1
+                raise
             except JobRefused as error:
                 return Outcome(archive_id=wish.archive_id, failure=f"Glacier refused to retrieve the archive: {error}")
             return Outcome(archive_id=wish.archive_id, job_id=job_id)
 
-        self._each(wishes, request, deadline, settle)
+        try:
+            self._each(wishes, request, deadline, settle)
+        except Exception:
+            unheard([wish for wish in wishes if not heard[wish.archive_id]])
+            raise
 
     def look(
         self, questions: Sequence[Question], *, deadline: Deadline, settle: Callable[[list[Answer]], None]
@@ -145,6 +166,8 @@ class JobAsker:
                 raise Throttled("no time left to ask Glacier at the rate that is allowed")
             try:
                 return call(item)
+            except QuotaUsed:
+                raise
             except TransientError as error:
                 delay = self._jitter.delay(attempt)
                 attempt += 1

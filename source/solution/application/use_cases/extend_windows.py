@@ -73,15 +73,17 @@ class ExtendWindows:
                 is_open = _is_open(record, now)
                 counts[is_open] += self._settle(record, outcome, is_open=is_open)
 
-        until = self._allowance.until(deadline)
-        # those that cost no budget first
-        ordered = sorted(due.values(), key=lambda record: not _is_open(record, now))
-        costs = [0 if _is_open(record, now) else record.archive.size for record in ordered]
         wishes = [
-            Wish(archive_id=record.archive_id, vault=record.vault_name, tier=batch.tier or record.tier)
-            for record in ordered[: self._allowance.take(costs)]
+            Wish(
+                archive_id=record.archive_id,
+                vault=record.vault_name,
+                tier=batch.tier or record.tier,
+                cost=0 if _is_open(record, now) else record.archive.size,
+            )
+            for record in due.values()
         ]
-        self._asker.ask(run, wishes, deadline=until, settle=settle)
+        wishes.sort(key=lambda wish: wish.cost > 0)  # those that cost no budget first
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle)
         return Extended(extended=counts[True], requested_again=counts[False])
 
     def _is_due(self, record: ArchiveRecord, now: datetime) -> bool:

@@ -118,12 +118,11 @@ class FollowUpRetrievals:
             for outcome in outcomes:
                 renewed += self._replace_job(by_id[outcome.archive_id], outcome)
 
-        until = self._allowance.until(deadline)
         wishes = [
-            Wish(archive_id=record.archive_id, vault=record.vault_name, tier=record.tier)
-            for record in gone[: self._allowance.take([record.archive.size for record in gone])]
+            Wish(archive_id=record.archive_id, vault=record.vault_name, tier=record.tier, cost=record.archive.size)
+            for record in gone
         ]
-        self._asker.ask(batch.workflow_run, wishes, deadline=until, settle=settle)
+        self._allowance.ask(self._asker, batch.workflow_run, wishes, deadline=deadline, settle=settle)
         return renewed
 
     def _replace_job(self, record: ArchiveRecord, outcome: Outcome) -> bool:

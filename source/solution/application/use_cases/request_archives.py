@@ -104,14 +104,12 @@ class RequestArchives:
             settle(refused)
         hopeless = {outcome.archive_id for outcome in refused}
         wishes = [
-            Wish(archive_id=archive_id, vault=batch.vault_name, tier=batch.tier)
-            for archive_id in archives
+            Wish(archive_id=archive_id, vault=batch.vault_name, tier=batch.tier, cost=archive.size)
+            for archive_id, archive in archives.items()
             if archive_id in mine and archive_id not in hopeless
         ]
-        until = self._allowance.until(deadline)
-        allowed = self._allowance.take([archives[wish.archive_id].size for wish in wishes])
         try:
-            self._asker.ask(run, wishes[:allowed], deadline=until, settle=settle)
+            allowed = self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle)
         finally:
             _log.info(
                 "Archives asked for",

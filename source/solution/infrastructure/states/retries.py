@@ -46,6 +46,7 @@ LAMBDA_RETRIES: Final = [
     retrier(
         [
             "TransientError",
+            "NoAnswer",
             "ShortRead",
             "ChecksumMismatch",
             "ConnectTimeoutError",
