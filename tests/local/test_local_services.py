@@ -113,6 +113,40 @@ def test_a_rule_ticks_as_fast_as_the_rest_of_time(aws: LocalAws) -> None:
     assert client.describe_execution(executionArn=found[0]["executionArn"])["input"] == "[7]"
 
 
+def test_a_rule_leaves_out_the_turn_of_a_target_that_is_still_at_its_last_one(aws: LocalAws) -> None:
+    events, name, bucket = aws.client("events"), unique("rule"), aws.bucket()
+    machine = aws.machine({"Wait": {"Type": "Wait", "Seconds": 5, "End": True}})
+    function = aws.function(
+        f"""
+        import boto3, time
+        def handler(event, context):
+            for key in ("begins", "ends"):
+                boto3.client("s3").put_object(Bucket="{bucket}", Key=str(time.time_ns()) + " " + key)
+                time.sleep(5 if key == "begins" else 0)
+        """,
+        allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
+    )
+    events.put_rule(Name=name, ScheduleExpression="rate(1 hour)")
+    role = aws.role(allow("states:StartExecution", machine))
+    targets = [{"Id": "machine", "Arn": machine, "RoleArn": role}, {"Id": "function", "Arn": function}]
+    events.put_targets(Rule=name, Targets=targets)
+
+    def executions() -> list[Any]:
+        found = aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+        return sorted(found, key=lambda one: one["startDate"])
+
+    def calls() -> list[str]:
+        found = aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [str(entry["Key"]).partition(" ")[2] for entry in found]
+
+    until(lambda: len(executions()) > 1 and len(calls()) > 2, timeout=60)
+    events.remove_targets(Rule=name, Ids=["machine", "function"])
+    events.delete_rule(Name=name)
+    first, second = executions()[:2]
+    assert first["stopDate"] <= second["startDate"]
+    assert calls()[:3] == ["begins", "ends", "begins"]
+
+
 def test_templates_may_hold_the_types_that_the_emulator_lacks(aws: LocalAws, tmp_path: Path) -> None:
     stack = unique("stack")
     metrics = [
