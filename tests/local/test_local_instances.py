@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from solution.local import Instance, LocalAwsError, State, up
 from tests.local.support import LocalAws, free_port, unique, until, zipped
@@ -241,6 +245,37 @@ def test_a_server_leaves_no_process_behind(tmp_path: Path) -> None:
     assert instance.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_stop_does_not_wait_for_a_function_that_is_at_work(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    status = instance.start(port=free_port())
+    local = LocalAws(instance=instance, endpoint=str(status.endpoint), port=int(status.port or 0), state_dir=tmp_path)
+    begun = tmp_path / "begun"
+    function = local.function(
+        f"""
+        import pathlib, time
+        def handler(event, context):
+            pathlib.Path({str(begun)!r}).touch()
+            time.sleep(600)
+        """,
+        Timeout=900,
+    )
+
+    def call() -> None:
+        with contextlib.suppress(BotoCoreError):
+            local.invoke(function)
+
+    calling = threading.Thread(target=call)
+    calling.start()
+    until(begun.exists)
+    assert status.pid is not None
+    os.kill(status.pid, signal.SIGTERM)
+    # Instance.stop would kill it after a while
+    _, how = os.waitpid(status.pid, 0)
+    calling.join()
+    assert os.waitstatus_to_exitcode(how) == 0
+    assert not instance.stop()
 
 
 @pytest.mark.parametrize(

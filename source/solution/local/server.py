@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config
@@ -22,6 +22,7 @@ from ministack.core import lambda_runtime
 
 from solution.local import children, patches, services
 from solution.local.errors import LocalAwsError
+from solution.local.patches.seam import Seam
 from solution.local.services.glacier import ADMIN_PREFIX, LocalGlacier
 from solution.local.settings import INSTANCE_PATH, GatewaySettings
 
@@ -32,6 +33,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_STOP: Final = 8.0
+"""Seconds until the state is saved, whatever is still under way."""
+
 
 def serve(settings: GatewaySettings, *, instance_id: str) -> None:
     """Serve until SIGTERM or SIGINT, then save the state and end every process that was started.
@@ -41,11 +45,15 @@ def serve(settings: GatewaySettings, *, instance_id: str) -> None:
     """
     listener = _listen(settings.port)
     patches.apply(settings)
+    Seam(emulator).require("save_all", "_build_persistence_save_dict")
     registered = services.register(settings)
     controls = next(service.admin for service in registered if isinstance(service, LocalGlacier))
     code = 1
+    # not asyncio.run: it would wait for every request that is still being answered, by a function, for one
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
-        asyncio.run(_serve(listener, settings, controls, instance_id))
+        loop.run_until_complete(_serve(listener, settings, controls, instance_id))
         code = 0
     except Exception:
         logger.exception("the server has failed")
@@ -83,7 +91,15 @@ async def _serve(listener: socket.socket, settings: GatewaySettings, controls: A
     config.accesslog = None
     inner = _with_tls_header(emulator.app)
     application = _with_instance(_with_controls(inner, controls), settings, instance_id)
-    await serve_asgi(cast(Framework, application), config, shutdown_trigger=stop.wait)
+    serving = loop.create_task(serve_asgi(cast(Framework, application), config, shutdown_trigger=stop.wait))
+    stopping = loop.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving}, timeout=_LONGEST_STOP)
+    if serving.done():
+        serving.result()
+    else:
+        # it waits for a request that is still being answered, by a function, for one; AWS does not wait for anybody
+        emulator.save_all(emulator._build_persistence_save_dict())  # noqa: SLF001 - checked above
 
 
 def _with_tls_header(inner: Application) -> Application:
