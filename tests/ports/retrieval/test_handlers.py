@@ -32,7 +32,7 @@ from solution.contract.tables import completion_job_id
 from solution.domain.archive import Archive
 from solution.domain.chunk_plan import MIB
 from solution.domain.tree_hash import tree_hash
-from solution.mocking.glacier import GlacierSettings, ManualClock, RecordingNotifier
+from solution.mocking.glacier import Fault, FaultKind, GlacierSettings, ManualClock, RecordingNotifier
 from solution.mocking.glacier.asgi import RunningGlacier, serve
 from tests.builders import RUN, VAULT, content
 from tests.ports.retrieval.conftest import OWNER
@@ -306,7 +306,7 @@ def test_a_chunk_that_fails_is_reported_noted_and_buried_with_its_reason(
     stack: Stack, sqs: SQSClient, dynamodb: DynamoDBClient
 ) -> None:
     stage(stack, {"a.bin": b"a"})
-    stack.glacier.service.faults.throttle(0.000001, frozenset({"GetJobOutput"}))
+    stack.glacier.service.faults.add(Fault(kind=FaultKind.ERROR, operation="GetJobOutput"))
     body = received(sqs, stack.chunks)[0]
     failures: dict[str, Any] = {}
     for deliveries in range(1, 4):
@@ -315,7 +315,7 @@ def test_a_chunk_that_fails_is_reported_noted_and_buried_with_its_reason(
     assert dead_letter_processor.handler(sqs_event(body, deliveries=4), CONTEXT) == {"batchItemFailures": []}
     item = next(one for one in dynamodb.scan(TableName=stack.table)["Items"] if one["sk"] == {"S": "meta"})
     assert item["status"] == {"S": "failed"}
-    assert item["failure"]["S"].startswith("gave up after 3 attempts: Throttled: ")
+    assert item["failure"]["S"].startswith("gave up after 3 attempts: TransientError: ")
 
 
 def test_what_is_no_message_is_reported_as_failed(stack: Stack) -> None:

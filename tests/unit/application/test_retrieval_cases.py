@@ -16,6 +16,7 @@ from solution.application.in_memory.counters import InMemoryCounters
 from solution.application.in_memory.facilitator import InMemoryFacilitator, InMemoryGate
 from solution.application.ports.counters import Tally
 from solution.application.use_cases.answer_task import AnswerTask
+from solution.application.use_cases.backoff import redelivery_delay
 from solution.application.use_cases.completion import CheckCompletion, Completion
 from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.object_metadata import MAX_METADATA_BYTES, encode_description, object_metadata
@@ -198,6 +199,28 @@ def test_a_chunk_uses_the_newest_job_when_its_own_has_expired() -> None:
     world.clock.advance(2 * 3600)
     world.deliver(world.chunks)
     assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_throttled_download_is_waited_out_for_seconds_and_comes_again_for_hours(name: str) -> None:
+    world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
+    world.glacier.throttle_next = 6
+    world.deliver(world.chunks)
+    assert not world.glacier.throttle_next
+    assert not [message for message in world.chunks.messages if message.deliveries]
+    world.drain()
+    assert world.status(name) is ArchiveStatus.DOWNLOADED
+
+    world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
+    world.glacier.throttle_until = world.clock.now() + timedelta(hours=4)
+    message = world.chunks.messages[0]
+    while message in world.chunks.messages:
+        before = world.clock.monotonic()
+        world.deliver(world.chunks)
+        assert world.clock.monotonic() - before < 16
+        world.clock.advance(redelivery_delay(message.deliveries))
+    world.drain()
+    assert world.status(name) is ArchiveStatus.DOWNLOADED
 
 
 def test_an_archive_deleted_before_it_could_be_asked_for_again_is_failed() -> None:

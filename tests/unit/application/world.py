@@ -243,6 +243,7 @@ class World:
             objects=objects,
             validations=self._fragile(self.validations.source),
             clock=self.clock,
+            jitter=jitter,
         )
         self.validate = ValidateArchive(records=records, objects=objects, clock=self.clock)
         self.bury = BuryMessage(records=records)

@@ -119,6 +119,7 @@ class InMemoryGlacier:
         first: int | None = None,
         last: int | None = None,
     ) -> Iterator[JobOutput]:
+        self._throttle()
         job = self._job(job_id)
         if job.completed is None or self._clock.now() >= job.completed + self._window:
             raise JobExpired(f"The job ID was not found: {job_id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from solution.domain.errors import (
     ChecksumMismatch,
     JobExpired,
     ObjectExists,
+    Throttled,
     TransientError,
     UploadVanished,
 )
@@ -30,11 +32,16 @@ if TYPE_CHECKING:
     from solution.application.ports.objects import ObjectStore
     from solution.application.ports.queues import MessageQueue
     from solution.application.ports.records import Progress, TransferRecords
+    from solution.application.use_cases.backoff import FullJitter
     from solution.contract.messages import ChunkMessage
+    from solution.domain.chunk_plan import Chunk
 
 _log = logging.getLogger(__name__)
 
 _JOBS_TRIED = 3
+
+_THROTTLES_WAITED_OUT = 6
+"""At random intervals, a quarter of a minute in all at most. Longer trouble is for the queue, where waiting is free."""
 
 
 class TransferChunk:
@@ -52,12 +59,14 @@ class TransferChunk:
         objects: ObjectStore,
         validations: MessageQueue,
         clock: Clock,
+        jitter: FullJitter,
     ) -> None:
         self._records = records
         self._glacier = glacier
         self._objects = objects
         self._validations = validations
         self._clock = clock
+        self._jitter = jitter
 
     def __call__(self, message: ChunkMessage, *, deliveries: int = 1) -> None:
         """Copy the chunk; ``deliveries`` counts how often this message has come. Raises what should bring it again."""
@@ -80,13 +89,12 @@ class TransferChunk:
     def _copy(self, message: ChunkMessage) -> None:
         plan = ChunkPlan(size=message.size, chunk_size=message.chunk_size)
         if plan.count == 1:
-            with self._glacier.open_output(vault=message.vault_name, job_id=message.job_id) as output:
-                self._store_whole(message, output)
+            with ExitStack() as until_stored:
+                self._store_whole(message, self._open(until_stored, message))
             return
         chunk = plan.chunk(message.part)
-        with self._glacier.open_output(
-            vault=message.vault_name, job_id=message.job_id, first=chunk.first, last=chunk.last
-        ) as output:
+        with ExitStack() as until_stored:
+            output = self._open(until_stored, message, chunk)
             if output.tree_hash is None:
                 raise ChecksumMismatch(
                     f"Glacier sent no tree hash for the bytes {chunk.first}-{chunk.last}, which are tree-hash aligned"
@@ -99,6 +107,21 @@ class TransferChunk:
                 return
         part = Part(number=message.part, etag=etag, checksum=stream.checksum(), tree_hash=stream.tree_hash)
         self._remember(message, plan, part)
+
+    def _open(self, until_closed: ExitStack, message: ChunkMessage, chunk: Chunk | None = None) -> JobOutput:
+        """The chunk's bytes, or the whole archive's. Raises `Throttled` when Glacier throttles again and again."""
+        first, last = (chunk.first, chunk.last) if chunk else (None, None)
+        attempt = 0
+        while True:
+            try:
+                return until_closed.enter_context(
+                    self._glacier.open_output(vault=message.vault_name, job_id=message.job_id, first=first, last=last)
+                )
+            except Throttled:
+                if attempt == _THROTTLES_WAITED_OUT:
+                    raise
+            self._clock.sleep(self._jitter.delay(attempt))
+            attempt += 1
 
     def _store_whole(self, message: ChunkMessage, output: JobOutput) -> None:
         archive = _archive(message)

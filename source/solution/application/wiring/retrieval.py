@@ -125,6 +125,7 @@ def transfer_chunk() -> TransferChunk:
         objects=_objects(own.destination_bucket_name, own.account_id),
         validations=SqsQueue(clients.sqs(), own.validation_queue_url),
         clock=clock(),
+        jitter=FullJitter(),
     )
 
 
