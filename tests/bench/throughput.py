@@ -36,9 +36,10 @@ from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.objects import S3ObjectStore
 from solution.application.adapters.streaming import stream_bodies
 from solution.application.in_memory.queues import InMemoryQueue
-from solution.application.in_memory.records import InMemoryTransferRecords
+from solution.application.in_memory.records import InMemoryRunFacts, InMemoryTransferRecords
 from solution.application.ports.objects import BLOCK_BYTES
 from solution.application.use_cases.backoff import FullJitter
+from solution.application.use_cases.standing import Standing
 from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.domain.status import ArchiveStatus
 from solution.domain.tree_hash import MIB, TreeHasher
@@ -96,6 +97,7 @@ class Copier:
             glacier=BotoGlacierJobs(_client("glacier", glacier_url, clients.ONCE), topic_arn="topic"),
             objects=S3ObjectStore(s3, streaming=s3, bucket="destination", owner="000000000000"),
             validations=InMemoryQueue(),
+            standing=Standing(runs=InMemoryRunFacts(), clock=self._clock),
             clock=self._clock,
             jitter=FullJitter(),
         )

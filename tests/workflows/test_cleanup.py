@@ -179,8 +179,8 @@ def test_copies_on_their_way_are_waited_for_before_uploads_are_aborted(world: Wo
     with world.changed(MACHINE, {"WaitForQuiet": {"Seconds": 0}}):
         ended = world.execute(MACHINE, order(run, {"Error": "States.TaskFailed", "Cause": "y"}))
     assert ended.status == "SUCCEEDED"
-    assert [event["memory"] for event in stubs.events(RUN_CLOSER)] == [None, {"looks": 1}, {"looks": 2}]
-    assert (set(targets[0]), targets[1:]) == (set(RULES), [{}, {}])
+    assert [event["memory"] for event in stubs.events(RUN_CLOSER)][:3] == [None, {"looks": 1}, {"looks": 2}]
+    assert (set(targets[0]), targets[1:]) == (set(RULES), [{}] * 5)
     # the closer knows better why the run ends
     assert [event["failure"] for event in stubs.events(RUN_REPORT)] == [{"Error": "RunStopped", "Cause": "x"}]
 
@@ -271,3 +271,38 @@ def test_a_run_that_cannot_be_closed_is_left_to_the_next_look(world: World, stub
     assert "no table" in ended.cause
     assert stubs.called() == [RUN_CLOSER.name]
     assert set(world.targets(run)) == set(RULES)
+
+
+def test_what_a_stopped_run_leaves_is_stopped_and_counted_before_uploads_are_aborted(
+    world: World, stubs: Stubs, run: str
+) -> None:
+    memories: list[Any] = []
+
+    def close(event: dict[str, Any]) -> dict[str, Any]:
+        memories.append(event["memory"])
+        looks = (event["memory"] or {}).get("looks", 0) + 1
+        return {**closing(still=looks < 2, memory={"looks": looks}), "failure": event["failure"]}
+
+    stubs.answer(RUN_CLOSER, close)
+    with world.changed(MACHINE, {"WaitForQuiet": {"Seconds": 0}}):
+        ended = world.execute(MACHINE, order(run, {"Error": "RunStopped", "Cause": "x"}))
+    assert ended.status == "SUCCEEDED"
+    assert memories == [None, {"looks": 1}, {"seen": None, "since": 0}, {"looks": 1}]
+    scans = stubs.events(ARCHIVES_SCAN)
+    assert [scan["purpose"] for scan in scans] == ["closing"] * 4 + ["report"] * 4
+    assert sorted(scan["segment"] for scan in scans[:4]) == [0, 1, 2, 3]
+    called = [name for name in stubs.called() if name != RUN_CLOSER.name]
+    assert called[:5] == [ARCHIVES_SCAN.name] * 4 + [ABORT_UPLOADS.name]
+
+
+def test_archives_that_cannot_be_stopped_keep_no_step_from_being_taken(world: World, stubs: Stubs, run: str) -> None:
+    def scan(event: dict[str, Any]) -> dict[str, Any]:
+        if event["purpose"] == "closing":
+            raise error("NotPossible", "no table")
+        return {"found": 0, "next": None}
+
+    stubs.answer(ARCHIVES_SCAN, scan)
+    with world.changed(MACHINE, {"WaitForQuiet": {"Seconds": 0}}):
+        ended = world.execute(MACHINE, order(run, {"Error": "RunStopped", "Cause": "x"}))
+    assert (ended.status, ended.error) == ("FAILED", "StopArchivesFailed")
+    assert len(stubs.events(RUN_REPORT)) == len(stubs.events(COMPLETION_NOTICE)) == 1

@@ -97,9 +97,9 @@ class RunFunctions(Construct):
             self,
             ep.ARCHIVES_SCAN,
             size=LONG,
-            does="Writes the archives of a run that answer a question into files",
+            does="Writes the archives of a run that answer a question into files, or stops those that are unfinished",
             grants=[
-                table(tables.retrieval, "Scan"),
+                table(tables.retrieval, "GetItem", "PartiQLUpdate", "Scan"),
                 listing(bucket.bucket_arn, "ListBucket"),
                 area(bucket, keys.ARCHIVES_STATUS_CLEANUP, "PutObject", "DeleteObject"),
                 area(bucket, keys.DOWNLOAD_WINDOW_EXTENSION, "PutObject", "DeleteObject"),

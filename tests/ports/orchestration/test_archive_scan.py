@@ -110,6 +110,12 @@ def test_unfinished_and_failed_archives_are_found_once(scan: ArchiveScan) -> Non
     assert _ids(_found(scan, Purpose.UNFINISHED)) == [archive_id(number) for number in wanted]
 
 
+def test_a_run_that_ends_finds_what_is_unfinished_with_its_state(scan: ArchiveScan) -> None:
+    rows = _found(scan, Purpose.CLOSING)
+    assert _ids(rows) == [archive_id(number) for number in (0, 1, 10, 11, 14, 15, 16, 17, 18)]
+    assert {row.status for row in rows} == {"requesting", "requested", "staged"}
+
+
 def test_windows_that_close_soon_and_overdue_retrievals_are_found(scan: ArchiveScan) -> None:
     assert _ids(_found(scan, Purpose.DUE)) == [archive_id(number) for number in (10, 14, 16)]
 
@@ -168,3 +174,30 @@ def test_stops_are_conditional_statements_in_batches() -> None:
         'REMOVE "requested_at" REMOVE "staged_at" REMOVE "failure" WHERE "pk"=? AND "sk"=? AND '
         '"status" IN [?, ?, ?, ?]'
     )
+
+
+def test_archives_are_closed_with_a_word_on_how_far_they_came() -> None:
+    statements = _Statements()
+    stops = DynamoArchiveStops(client=cast("DynamoDBClient", statements), table=TABLE)
+    reasons = {archive_id(number): "why" for number in range(30)}
+    assert stops.close(RUN, reasons, attempt=2) == 30
+    assert [len(batch) for batch in statements.batches] == [25, 5]
+    first = statements.batches[0][0]
+    assert first["Parameters"] == [
+        *({"S": "stopped"}, {"N": "2"}, {"S": "why"}),
+        *({"S": value} for value in (f"{RUN}|{archive_id(0)}", "meta", "requested", "requesting", "staged")),
+    ]
+    assert first["Statement"] == (
+        'UPDATE "retrieval" SET "status"=? SET "attempt"=? SET "failure"=? REMOVE "job_id" REMOVE "upload_id" '
+        'REMOVE "window_end" REMOVE "requested_at" REMOVE "staged_at" WHERE "pk"=? AND "sk"=? AND '
+        '"status" IN [?, ?, ?]'
+    )
+
+
+def test_closing_leaves_what_has_ended_as_it_is() -> None:
+    table = InMemoryArchiveTable(*(kept(number, status) for number, status in enumerate(ArchiveStatus)))
+    reasons = {archive_id(number): "why" for number in range(6)}
+    assert table.close(RUN, reasons, attempt=2) == 3
+    assert table.close(RUN, reasons, attempt=2) == 0
+    assert [one.row.failure for one in table.archives].count("why") == 3
+    assert sorted(one.row.status for one in table.archives) == ["downloaded", "failed", *["stopped"] * 4]

@@ -209,7 +209,7 @@ def test_a_small_archive_takes_at_most_six_calls(stack: Stack, sqs: SQSClient, s
         assert answer["Metadata"]["glacier-tree-hash"] == tree_hash(data)
     assert stack.calls == {
         "BatchGetItem": 1,
-        "GetItem": 2,
+        "GetItem": 4,
         "PutItem": 1,
         "BatchExecuteStatement": 8,
         "InitiateJob": 100,

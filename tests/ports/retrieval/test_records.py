@@ -19,9 +19,10 @@ from solution.application.ports.records import (
     Part,
     PartStored,
     Progress,
+    RunFacts,
     TransferRecords,
 )
-from solution.contract.tables import Run
+from solution.contract.tables import Run, RunStatus
 from solution.domain.archive import StorageClass, Tier
 from solution.domain.chunk_plan import MIB
 from solution.domain.status import ArchiveStatus
@@ -251,6 +252,15 @@ def test_the_first_upload_is_the_one_in_force(records: TransferRecords) -> None:
     assert records.register_upload(RUN, ONE, "upload-2") == "upload-1"
 
 
+def test_an_archive_that_is_not_staged_any_more_takes_no_upload(records: TransferRecords) -> None:
+    assert records.register_upload(RUN, ONE, "upload-1") is None
+    bring_to(records, S.REQUESTED)
+    assert records.register_upload(RUN, ONE, "upload-1") is None
+    found = records.load(RUN, ONE)
+    assert found is not None
+    assert found.upload_id is None
+
+
 def part(number: int = 1, of: str = "upload-1") -> Part:
     """A part."""
     return Part(number=number, etag=f'"{of}"', checksum="c2hhMjU2", tree_hash="ab" * 32)
@@ -323,4 +333,17 @@ def test_run_facts_tell_the_execution(dynamodb: DynamoDBClient, retrieval_table:
     )
     facts = reader.facts(RUN)
     assert facts is not None
-    assert facts.execution_name == "run-1-1"
+    assert (facts.execution_name, facts.status) == ("run-1-1", RunStatus.RUNNING)
+
+
+def test_run_facts_tell_attempt_and_status(dynamodb: DynamoDBClient, retrieval_table: str) -> None:
+    item = {
+        "pk": {"S": RUN},
+        "sk": {"S": "meta"},
+        Run.EXECUTION_NAME: {"S": "run-1-2"},
+        Run.ATTEMPT: {"N": "2"},
+        Run.STATUS: {"S": "STOPPING"},
+    }
+    dynamodb.put_item(TableName=retrieval_table, Item=item)
+    facts = DynamoRunFacts(dynamodb, retrieval_table).facts(RUN)
+    assert facts == RunFacts(run=RUN, execution_name="run-1-2", attempt=2, status=RunStatus.STOPPING)

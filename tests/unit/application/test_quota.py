@@ -130,7 +130,9 @@ def test_a_rate_of_nothing_is_refused() -> None:
 
 def test_budget_is_entered_before_anything_is_asked_for() -> None:
     world = World(vault(3, 10), budget=100)
-    world.fuse.arm(6, after=False)  # load, create, is the attempt over, two for the ledger, and then the job
+    world.fuse.arm(
+        7, after=False
+    )  # load, create, is the run over, before and after, two for the ledger, and then the job
     assert world.ask() is None
     assert asked(world) == 0
     assert world.ledger.page.ledger.size == 30

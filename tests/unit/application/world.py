@@ -25,6 +25,8 @@ from solution.application.use_cases.allowance import Allowance
 from solution.application.use_cases.asking import JobAsker
 from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.bury_message import BuryMessage
+from solution.application.use_cases.close_archives import CloseArchives
+from solution.application.use_cases.close_run import SETTLE
 from solution.application.use_cases.completion import CheckCompletion
 from solution.application.use_cases.count_changes import Change, CountChanges
 from solution.application.use_cases.extend_windows import Extended, ExtendWindows
@@ -32,10 +34,11 @@ from solution.application.use_cases.follow_up_retrievals import FollowedUp, Foll
 from solution.application.use_cases.process_notifications import Incoming, ProcessNotifications
 from solution.application.use_cases.recount import Recount, RecountPosition
 from solution.application.use_cases.request_archives import RequestArchives, Requested
+from solution.application.use_cases.standing import Standing
 from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.application.use_cases.validate_archive import ValidateArchive
 from solution.contract.messages import ChunkMessage, ValidationMessage, WorkBatch
-from solution.contract.tables import completion_job_id
+from solution.contract.tables import RunStatus, completion_job_id
 from solution.domain.archive import Tier
 from solution.domain.chunk_plan import MIB, ChunkPlan
 from solution.domain.pacing import Budget
@@ -62,7 +65,7 @@ class Crash(BaseException):
 class Fuse:
     """Ends the process at call number ``at``, before it is made or after it has had its effect.
 
-    With ``meanwhile``, that happens there instead, and the process goes on.
+    With ``meanwhile``, that happens there instead, and the process goes on. ``spared`` calls do not count.
     """
 
     at: int | None = None
@@ -70,10 +73,19 @@ class Fuse:
     calls: int = 0
     blown: bool = False
     meanwhile: Callable[[], None] | None = None
+    spared: frozenset[str] = frozenset()
 
-    def arm(self, at: int, *, after: bool, meanwhile: Callable[[], None] | None = None) -> None:
+    def arm(
+        self,
+        at: int,
+        *,
+        after: bool,
+        meanwhile: Callable[[], None] | None = None,
+        spared: frozenset[str] = frozenset(),
+    ) -> None:
         """From now on, count to ``at``."""
         self.at, self.after, self.calls, self.blown, self.meanwhile = at, after, 0, False, meanwhile
+        self.spared = spared
 
     def blow(self, call: str) -> None:
         """The call is reached."""
@@ -95,8 +107,8 @@ class Fragile:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             fuse = self._fuse
-            fuse.calls += 1
-            blow = fuse.calls == fuse.at
+            fuse.calls += name not in fuse.spared
+            blow = fuse.calls == fuse.at and name not in fuse.spared
             if blow and not fuse.after:
                 fuse.blow(name)
             answer = method(*args, **kwargs)
@@ -127,20 +139,53 @@ class SmallChunks(InMemoryTransferRecords):
 
 @dataclass
 class ScanOfRecords:
-    """`solution.application.ports.archive_scan.ArchiveScan` for what a recount asks of it, in pages of two archives."""
+    """`solution.application.ports.archive_scan.ArchiveScan` for a recount and a clean-up, in pages of two archives."""
 
     records: InMemoryTransferRecords
 
     def pages(self, query: ScanQuery, *, segment: int, total_segments: int, start: str | None) -> Iterator[ScanPage]:
-        assert (query.purpose, segment, total_segments) == (Purpose.DOWNLOADED, 0, 1)
-        found = [
-            ArchiveRow(archive_id=one.archive_id, size=one.archive.size)
-            for one in self.records.records.values()
-            if one.status is ArchiveStatus.DOWNLOADED and one.attempt < query.before_attempt
-        ]
-        for position in range(int(start or 0), len(found) + 1, 2):
-            following = str(position + 2) if position + 2 <= len(found) else None
-            yield ScanPage(rows=found[position : position + 2], next=following)
+        assert (segment, total_segments) == (0, 1)
+        everything = list(self.records.records.values())
+        for position in range(int(start or 0), len(everything) + 1, 2):
+            page = [self.records.records[one.run, one.archive_id] for one in everything[position : position + 2]]
+            rows = [
+                ArchiveRow(archive_id=one.archive_id, size=one.archive.size, status=one.status)
+                for one in page
+                if (one.status in UNFINISHED if query.purpose is Purpose.CLOSING else _is_counted(one, query))
+            ]
+            following = str(position + 2) if position + 2 <= len(everything) else None
+            yield ScanPage(rows=rows, next=following)
+
+
+def _is_counted(record: ArchiveRecord, query: ScanQuery) -> bool:
+    assert query.purpose is Purpose.DOWNLOADED
+    return record.status is ArchiveStatus.DOWNLOADED and record.attempt < query.before_attempt
+
+
+@dataclass
+class StopsInRecords:
+    """`solution.application.ports.archive_scan.ArchiveStops`."""
+
+    records: InMemoryTransferRecords
+
+    def stop(self, run: str, archive_ids: Sequence[str], *, attempt: int) -> int:
+        changes = {**STOPPED, "attempt": attempt}
+        return sum(self.records._set(run, one, STOPPED_FROM, changes)[0] for one in archive_ids)
+
+    def close(self, run: str, reasons: Mapping[str, str], *, attempt: int) -> int:
+        return sum(
+            self.records._set(run, one, UNFINISHED, {**STOPPED, "attempt": attempt, "failure": why})[0]
+            for one, why in reasons.items()
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run's end has said: where each archive stands, what was asked for, and the counters."""
+
+    statuses: dict[str, ArchiveStatus]
+    asked: tuple[str, ...]
+    counters: dict[Metric, int]
 
 
 @dataclass
@@ -203,6 +248,7 @@ class World:
         glacier = self._fragile(self.glacier)
         objects = self._fragile(self.objects)
         facilitator = self._fragile(self.facilitator)
+        standing = Standing(runs=self._fragile(self.runs), clock=self.clock)
         jitter = FullJitter(seed=1)
         self.allowance = Allowance(
             ledger=self._fragile(self.ledger), clock=self.clock, jitter=jitter, budget=self.budget, jobs_per_second=100
@@ -212,17 +258,23 @@ class World:
         )
         self.request = RequestArchives(
             records=records,
-            runs=self._fragile(self.runs),
+            standing=standing,
             allowance=self.allowance,
             asker=asker,
             clock=self.clock,
             chunk_size_mib=8,
         )
         self.extension = ExtendWindows(
-            records=records, allowance=self.allowance, asker=asker, clock=self.clock, threshold=timedelta(hours=5)
+            records=records,
+            standing=standing,
+            allowance=self.allowance,
+            asker=asker,
+            clock=self.clock,
+            threshold=timedelta(hours=5),
         )
         self.following = FollowUpRetrievals(
             records=records,
+            standing=standing,
             allowance=self.allowance,
             asker=asker,
             notifications=self._fragile(self.notifications.source),
@@ -234,6 +286,7 @@ class World:
             facilitator=facilitator,
             chunks=self._fragile(self.chunks.source),
             objects=objects,
+            standing=standing,
             clock=self.clock,
             window=timedelta(hours=24),
         )
@@ -242,6 +295,7 @@ class World:
             glacier=glacier,
             objects=objects,
             validations=self._fragile(self.validations.source),
+            standing=standing,
             clock=self.clock,
             jitter=jitter,
         )
@@ -310,6 +364,38 @@ class World:
             if job_id not in self.announced:
                 self.announced.add(job_id)
                 self.notifications.source.bodies.append(self.glacier.finish(job_id, **outcome))
+
+    def mark(self, status: RunStatus = RunStatus.STOPPING) -> None:
+        """The run's record says from now on that it ends."""
+        self.runs.by_run[builders.RUN] = replace(self._facts(), status=status)
+
+    def end(self) -> Report:
+        """The clean-up of a run that is stopped: it waits, stops what is left, counts, aborts, and reports."""
+        self.mark(RunStatus.ENDING)
+        self.clock.advance(SETTLE.total_seconds())
+        close = CloseArchives(scan=ScanOfRecords(self.records), stops=StopsInRecords(self.records), runs=self.runs)
+        position = None
+        while True:
+            deadline = Deadline.after(self.clock, 0)
+            outcome = close(run=builders.RUN, segment=0, total_segments=1, start=position, deadline=deadline)
+            position = outcome.next
+            if position is None:
+                break
+        self.find_changes()
+        self.stream()
+        self.objects.uploads.clear()
+        self.mark(RunStatus.STOPPED)
+        return self.report()
+
+    def report(self) -> Report:
+        """How it is."""
+        tally = self.counters.read(builders.RUN)
+        assert tally is not None
+        return Report(
+            statuses={one.archive.file_name: one.status for one in self.records.records.values()},
+            asked=tuple(self.glacier.asked),
+            counters={metric: tally.count(metric) for metric in Metric},
+        )
 
     def resume(self) -> None:
         """The next attempt begins: what the last one left unfinished is stopped, and the counters are restated."""

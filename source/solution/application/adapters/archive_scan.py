@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from solution.application.adapters.archive_items import archive_key
-from solution.application.adapters.dynamodb import Statement, number, text, write_many
+from solution.application.adapters.dynamodb import Item, Statement, number, text, write_many
 from solution.application.ports.archive_scan import ArchiveRow, Purpose, ScanPage
 from solution.contract.tables import META, PK, SEPARATOR, SK, ArchiveItem, split_archive_pk
 from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -23,6 +23,7 @@ _STATUSES: Final = {
     # a resume tries failed archives again
     Purpose.UNFINISHED: UNFINISHED | {ArchiveStatus.FAILED},
     Purpose.DUE: frozenset({ArchiveStatus.REQUESTED, ArchiveStatus.STAGED}),
+    Purpose.CLOSING: UNFINISHED,
     Purpose.REPORT: frozenset(ArchiveStatus),
     Purpose.DOWNLOADED: frozenset({ArchiveStatus.DOWNLOADED}),
 }
@@ -39,7 +40,11 @@ _REPORTED: Final = (
     ArchiveItem.DOWNLOADED_AT,
 )
 
-_READ: Final = {Purpose.REPORT: _REPORTED, Purpose.DOWNLOADED: (ArchiveItem.SIZE,)}
+_READ: Final = {
+    Purpose.REPORT: _REPORTED,
+    Purpose.DOWNLOADED: (ArchiveItem.SIZE,),
+    Purpose.CLOSING: (ArchiveItem.STATUS,),
+}
 
 _FORGOTTEN: Final = (
     ArchiveItem.JOB_ID,
@@ -50,6 +55,8 @@ _FORGOTTEN: Final = (
     ArchiveItem.FAILURE,
 )
 """What belonged to the attempt that is over; see ``use_cases.stop_archives`` for the upload."""
+
+_FORGOTTEN_AT_THE_END: Final = tuple(name for name in _FORGOTTEN if name is not ArchiveItem.FAILURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,24 +149,34 @@ class DynamoArchiveStops:
 
     def stop(self, run: str, archive_ids: Sequence[str], *, attempt: int) -> int:
         """One statement per archive."""
-        allowed = sorted(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
-        removals = " ".join(f'REMOVE "{name}"' for name in _FORGOTTEN)
-        states = ", ".join("?" * len(allowed))
-        by = f'SET "{ArchiveItem.ATTEMPT}"=? ' if attempt else ""
-        partiql = (
-            f'UPDATE "{self.table}" SET "{ArchiveItem.STATUS}"=? {by}{removals} '  # noqa: S608 - names of our own, values as parameters
-            f'WHERE "{PK}"=? AND "{SK}"=? AND "{ArchiveItem.STATUS}" IN [{states}]'
-        )
+        allowed = frozenset(status for status in ALLOWED_FROM[ArchiveStatus.STOPPED] if status is not None)
+        by = {ArchiveItem.ATTEMPT: number(attempt)} if attempt else {}
+        statements = [self._stop(run, archive_id, by, _FORGOTTEN, allowed) for archive_id in archive_ids]
+        return sum(write_many(self.client, statements))
+
+    def close(self, run: str, reasons: Mapping[str, str], *, attempt: int) -> int:
+        """One statement per archive."""
+        by = {ArchiveItem.ATTEMPT: number(attempt)}
         statements = [
-            Statement(
-                partiql=partiql,
-                parameters=[
-                    text(ArchiveStatus.STOPPED),
-                    *([number(attempt)] if attempt else []),
-                    *archive_key(run, archive_id).values(),
-                    *map(text, allowed),
-                ],
-            )
-            for archive_id in archive_ids
+            self._stop(run, archive_id, by | {ArchiveItem.FAILURE: text(why)}, _FORGOTTEN_AT_THE_END, UNFINISHED)
+            for archive_id, why in reasons.items()
         ]
         return sum(write_many(self.client, statements))
+
+    def _stop(
+        self,
+        run: str,
+        archive_id: str,
+        facts: Mapping[ArchiveItem, Item],
+        removals: Sequence[ArchiveItem],
+        sources: frozenset[ArchiveStatus],
+    ) -> Statement:
+        changes = {ArchiveItem.STATUS: text(ArchiveStatus.STOPPED), **facts}
+        assignments = " ".join(f'SET "{name}"=?' for name in changes)
+        removed = " ".join(f'REMOVE "{name}"' for name in removals)
+        states = ", ".join("?" * len(sources))
+        return Statement(
+            partiql=f'UPDATE "{self.table}" {assignments} {removed} '
+            f'WHERE "{PK}"=? AND "{SK}"=? AND "{ArchiveItem.STATUS}" IN [{states}]',
+            parameters=[*changes.values(), *archive_key(run, archive_id).values(), *map(text, sorted(sources))],
+        )

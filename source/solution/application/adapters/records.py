@@ -26,7 +26,7 @@ from solution.application.ports.records import (
 )
 from solution.contract import tables
 from solution.contract.tables import ArchiveItem as A
-from solution.contract.tables import PartItem, ProblemItem, ProgressItem, Run
+from solution.contract.tables import PartItem, ProblemItem, ProgressItem, Run, RunStatus
 from solution.domain.archive import format_time
 from solution.domain.status import ArchiveStatus
 
@@ -161,16 +161,16 @@ class DynamoTransferRecords:
         )
         return moved
 
-    def register_upload(self, run: str, archive_id: str, upload_id: str) -> str:
+    def register_upload(self, run: str, archive_id: str, upload_id: str) -> str | None:
         """One UpdateItem."""
-        moved, item = self._move(
+        _, item = self._move(
             archive_key(run, archive_id),
             {A.UPLOAD_ID: text(upload_id)},
             frozenset({ArchiveStatus.STAGED}),
             condition=f"attribute_not_exists({A.UPLOAD_ID})",
         )
         in_force = item.get(A.UPLOAD_ID) if item else None
-        return in_force["S"] if in_force and not moved else upload_id
+        return in_force["S"] if in_force else None
 
     def complete(self, run: str, archive_id: str, *, checksum: str, now: datetime) -> ArchiveStatus | None:
         """One UpdateItem."""
@@ -380,6 +380,7 @@ class DynamoRunFacts:
             run=run,
             execution_name=item[Run.EXECUTION_NAME]["S"],
             attempt=int(item[Run.ATTEMPT]["N"]) if Run.ATTEMPT in item else 0,
+            status=RunStatus(item[Run.STATUS]["S"]) if Run.STATUS in item else RunStatus.RUNNING,
         )
 
 

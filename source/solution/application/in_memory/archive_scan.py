@@ -11,7 +11,7 @@ from solution.domain.archive import Tier
 from solution.domain.status import ALLOWED_FROM, UNFINISHED, ArchiveStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from solution.application.ports.archive_scan import ScanQuery
 
@@ -42,6 +42,8 @@ class InMemoryArchiveTable:
             rows = [one.row for one in mine[position : position + self.page] if _matches(one, query)]
             if query.purpose is Purpose.DOWNLOADED:
                 rows = [ArchiveRow(archive_id=row.archive_id, size=row.size) for row in rows]
+            elif query.purpose is Purpose.CLOSING:
+                rows = [ArchiveRow(archive_id=row.archive_id, status=row.status) for row in rows]
             elif query.purpose is not Purpose.REPORT:
                 rows = [ArchiveRow(archive_id=row.archive_id) for row in rows]
             position += self.page
@@ -63,6 +65,15 @@ class InMemoryArchiveTable:
                 stopped += 1
         return stopped
 
+    def close(self, run: str, reasons: Mapping[str, str], *, attempt: int) -> int:
+        stopped = 0
+        for position, one in enumerate(self.archives):
+            if one.run == run and one.row.archive_id in reasons and ArchiveStatus(one.row.status) in UNFINISHED:
+                row = replace(one.row, status=str(ArchiveStatus.STOPPED), failure=reasons[one.row.archive_id])
+                self.archives[position] = KeptArchive(run=run, row=row, attempt=attempt)
+                stopped += 1
+        return stopped
+
 
 def _matches(one: KeptArchive, query: ScanQuery) -> bool:
     status = ArchiveStatus(one.row.status)
@@ -71,6 +82,8 @@ def _matches(one: KeptArchive, query: ScanQuery) -> bool:
     match query.purpose:
         case Purpose.UNFINISHED:
             return status in UNFINISHED | {ArchiveStatus.FAILED}
+        case Purpose.CLOSING:
+            return status in UNFINISHED
         case Purpose.DUE:
             expiring = status is ArchiveStatus.STAGED and one.window_end < query.expiring_before
             before = query.overdue_before.get(one.tier, "")

@@ -122,15 +122,15 @@ class InMemoryTransferRecords:
             lambda record: record.job_id == expired_job,
         )[0]
 
-    def register_upload(self, run: str, archive_id: str, upload_id: str) -> str:
-        moved, record = self._set(
+    def register_upload(self, run: str, archive_id: str, upload_id: str) -> str | None:
+        _, record = self._set(
             run,
             archive_id,
             frozenset({ArchiveStatus.STAGED}),
             {"upload_id": upload_id},
             lambda record: record.upload_id is None,
         )
-        return record.upload_id if record and record.upload_id and not moved else upload_id
+        return record.upload_id if record else None
 
     def complete(self, run: str, archive_id: str, *, checksum: str, now: datetime) -> ArchiveStatus | None:
         _, record = self._set(

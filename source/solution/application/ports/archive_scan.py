@@ -18,6 +18,8 @@ class Purpose(StrEnum):
     UNFINISHED = "unfinished"
     DUE = "due"
     """Windows that are about to close, and retrievals that Glacier has said nothing of for too long."""
+    CLOSING = "closing"
+    """Unfinished ones but not failed ones, with their state."""
     REPORT = "report"
     DOWNLOADED = "downloaded"
 
@@ -78,5 +80,12 @@ class ArchiveStops(Protocol):
 
         Only states that may become ``stopped`` do (`solution.domain.status.ALLOWED_FROM`); an archive that has moved on
         meanwhile stays as it is. Job, window, upload and failure are forgotten with the attempt they belong to.
+        """
+        ...
+
+    def close(self, run: str, reasons: Mapping[str, str], *, attempt: int) -> int:
+        """Stop unfinished archives, given by their ids with the reason to keep; returns how many were stopped.
+
+        ``attempt`` is the one that may ask for them again. Failed archives, and those that have ended meanwhile, stay.
         """
         ...

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
+from solution.contract.tables import RunStatus
 from solution.domain.chunk_plan import ChunkPlan
 from solution.domain.status import ALLOWED_FROM, ArchiveStatus
 
@@ -178,8 +179,11 @@ class TransferRecords(Protocol):
         """``staged`` or ``requested`` with the job that is gone → ``requested`` with the new one."""
         ...
 
-    def register_upload(self, run: str, archive_id: str, upload_id: str) -> str:
-        """Make ``upload_id`` the archive's multipart upload unless it has one; returns the one in force."""
+    def register_upload(self, run: str, archive_id: str, upload_id: str) -> str | None:
+        """Make ``upload_id`` the archive's multipart upload unless it has one; returns the one in force.
+
+        None, and nothing is written, when the archive is not ``staged`` any more and has none.
+        """
         ...
 
     def complete(self, run: str, archive_id: str, *, checksum: str, now: datetime) -> ArchiveStatus | None:
@@ -241,6 +245,7 @@ class RunFacts:
     run: str
     execution_name: str
     attempt: int = 0
+    status: RunStatus = RunStatus.RUNNING
 
 
 class RunFactsReader(Protocol):

@@ -55,10 +55,11 @@ class Allowance:
         *,
         deadline: Deadline,
         settle: Callable[[list[Outcome]], None],
+        go_on: Callable[[], bool],
     ) -> int:
         """Ask for as many wishes, from the first, as the budget allows for now; returns how many have an outcome.
 
-        Raises as `JobAsker.ask` does, and as `take`.
+        ``go_on`` is asked before each request, and may end it. Raises as `JobAsker.ask` does, and as `take`.
         """
         until = self.until(deadline)
         admission = self._admit([wish.cost for wish in wishes])
@@ -83,7 +84,15 @@ class Allowance:
 
         admitted = wishes[: admission.count]
         with contextlib.suppress(QuotaUsed):
-            asker.ask(run, admitted, deadline=until, settle=count, enter_again=enter_again, unheard=give_back)
+            asker.ask(
+                run,
+                admitted,
+                deadline=until,
+                settle=count,
+                enter_again=enter_again,
+                unheard=give_back,
+                go_on=go_on,
+            )
         return settled
 
     def take(self, sizes: Sequence[int]) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from solution.application.use_cases.summary_text import reason_text, size_text
+from solution.application.use_cases.report_run import MISSING
+from solution.application.use_cases.summary_text import headline, reason_text, size_text
 from solution.contract.tables import RunStatus
 from solution.domain.archive import format_time
 from solution.domain.errors import NotPossible
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from solution.application.ports.notices import Notices
     from solution.application.ports.runs import RunRecords
     from solution.contract.failures import Failure
-
-_SENTENCES: Final = {
-    RunStatus.COMPLETED: "Every archive was copied and proven.",
-    RunStatus.COMPLETED_WITH_FAILURES: "The run has ended, but not every archive was copied.",
-    RunStatus.STOPPED: "The run was stopped. What was copied so far stays.",
-    RunStatus.FAILED: "The run has failed. What was copied so far stays.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +78,8 @@ def notice_text(
     run: str, vault_name: str, outcome: RunStatus, report: Mapping[str, Any] | None, failure: Failure | None
 ) -> str:
     """What the operator reads in a mail."""
-    lines = [f"Transfer of vault {vault_name}, run {run}: {outcome}", "", _SENTENCES[outcome], ""]
+    missing = sum(report["archives"].get(name, 0) for name in MISSING) if report else None
+    lines = [f"Transfer of vault {vault_name}, run {run}: {outcome}", "", headline(outcome, missing), ""]
     if failure:
         lines += [reason_text(failure), ""]
     if report:
@@ -98,6 +93,6 @@ def notice_text(
         lines.append(f"What did not arrive, and why: {failed}")
     else:
         lines.append("No report could be written; see the log of the clean-up state machine.")
-    if outcome is not RunStatus.COMPLETED:
+    if missing is None or missing:
         lines += ["", f"Start ResumeAutomationRunbook with WorkflowRun {run} to transfer what is missing."]
     return "\n".join(lines) + "\n"

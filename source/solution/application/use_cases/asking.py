@@ -78,8 +78,11 @@ class JobAsker:
         settle: Callable[[list[Outcome]], None],
         enter_again: Callable[[Wish], None],
         unheard: Callable[[Sequence[Wish]], None],
+        go_on: Callable[[], bool],
     ) -> None:
         """Ask for each wish and hand over the outcomes, in groups, as they come.
+
+        ``go_on`` is asked before each request; what remains when it says no is not asked for.
 
         A refusal is an outcome. Throttling and passing trouble are waited out while the deadline allows; what remains
         is raised after every outcome has been handed over, so that asking again asks only for the rest. Of that rest,
@@ -107,11 +110,15 @@ class JobAsker:
                 return Outcome(archive_id=wish.archive_id, failure=f"Glacier refused to retrieve the archive: {error}")
             return Outcome(archive_id=wish.archive_id, job_id=job_id)
 
+        def rest() -> list[Wish]:
+            return [wish for wish in wishes if not heard[wish.archive_id]]
+
         try:
-            self._each(wishes, request, deadline, settle)
+            self._each(wishes, request, deadline, settle, go_on)
         except Exception:
-            unheard([wish for wish in wishes if not heard[wish.archive_id]])
+            unheard(rest())
             raise
+        unheard(rest())
 
     def look(
         self, questions: Sequence[Question], *, deadline: Deadline, settle: Callable[[list[Answer]], None]
@@ -125,10 +132,15 @@ class JobAsker:
                 return Answer(archive_id=question.archive_id, state=None)
             return Answer(archive_id=question.archive_id, state=state)
 
-        self._each(questions, describe, deadline, settle)
+        self._each(questions, describe, deadline, settle, lambda: True)
 
     def _each(
-        self, items: Sequence[_T], call: Callable[[_T], _R], deadline: Deadline, settle: Callable[[list[_R]], None]
+        self,
+        items: Sequence[_T],
+        call: Callable[[_T], _R],
+        deadline: Deadline,
+        settle: Callable[[list[_R]], None],
+        go_on: Callable[[], bool],
     ) -> None:
         if not items:
             return
@@ -136,7 +148,7 @@ class JobAsker:
         settled: list[_R] = []
         first_error: BaseException | None = None
         with ThreadPoolExecutor(max_workers=min(self._workers, len(items))) as pool:
-            futures = [pool.submit(self._one, call, item, deadline, stop) for item in items]
+            futures = [pool.submit(self._one, call, item, deadline, stop, go_on) for item in items]
             for future in as_completed(futures):
                 error = future.exception()
                 if error is not None:
@@ -158,10 +170,20 @@ class JobAsker:
         if first_error is not None:
             raise first_error
 
-    def _one(self, call: Callable[[_T], _R], item: _T, deadline: Deadline, stop: threading.Event) -> _R | None:
+    def _one(
+        self,
+        call: Callable[[_T], _R],
+        item: _T,
+        deadline: Deadline,
+        stop: threading.Event,
+        go_on: Callable[[], bool],
+    ) -> _R | None:
         attempt = 0
         while not stop.is_set():
             self._bucket.take()
+            if not go_on():
+                stop.set()
+                break
             if deadline.remaining() <= 0:
                 raise Throttled("no time left to ask Glacier at the rate that is allowed")
             try:

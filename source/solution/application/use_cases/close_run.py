@@ -10,9 +10,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from solution.application.ports.executions import execution_arn
+from solution.application.use_cases.standing import LEASE
 from solution.contract.failures import RUN_STOPPED, Failure
 
 if TYPE_CHECKING:
+    from solution.application.ports.clock import Clock
     from solution.application.ports.counters import Counters
     from solution.application.ports.executions import Executions, InventoryJobs
     from solution.application.ports.runs import RunRecord, RunRecords
@@ -24,6 +26,10 @@ QUIET_LOOKS: Final = 3
 
 MOST_LOOKS: Final = 90
 """After that, whatever still moves moves without us: at ten seconds a look, longer than any function runs."""
+
+
+SETTLE: Final = 2 * LEASE
+"""After the mark, before anything is concluded from the run being at rest."""
 
 
 class Ownership(StrEnum):
@@ -50,17 +56,20 @@ class Closing:
 class CloseRun:
     """Marks the run as ending, ends what its attempt has started, and looks whether copies are still on their way.
 
-    Functions that ask for archives or copy them do not look at the mark yet; those that have begun may finish. So that
-    the report tells how it is and not how it was, it waits until the counters rest. A run whose archives have all ended
-    rests.
+    Functions that ask for archives or copy them look at the mark (`Standing`): what they have begun they may finish,
+    and nothing is begun any more. It waits until they must have seen it and the counters rest, then the archives that
+    are left are stopped (`CloseArchives`), and it waits again, until that is counted. A run whose archives have all
+    ended rests.
 
     A stopped orchestrator may leave its children running, and a distributed map goes on when its execution has ended
-    ("Redriving Map Runs", Step Functions Developer Guide): what it still asks for, a resume stops.
+    ("Redriving Map Runs", Step Functions Developer Guide): its batches
+    are refused.
     """
 
     records: RunRecords
     counters: Counters
     executions: Executions
+    clock: Clock
     inventory_jobs: InventoryJobs
     inventory_retrieval_arn: str
     children_arns: Sequence[str]
@@ -83,14 +92,18 @@ class CloseRun:
         before = memory or {}
         unchanged = before.get("unchanged", 0) + 1 if before.get("seen") == seen and not working else 0
         looks = before.get("looks", 0) + 1
-        quiet = unchanged >= QUIET_LOOKS or looks >= MOST_LOOKS
+        # real time, whatever the machine's waits are: a process relies on what it has read of the run for a while
+        now = self.clock.now().timestamp()
+        since = float(before.get("since", now))
+        seen_by_all = now - since >= SETTLE.total_seconds()
+        quiet = seen_by_all and (unchanged >= QUIET_LOOKS or looks >= MOST_LOOKS)
         if quiet and unchanged < QUIET_LOOKS:
             _log.warning("The run is reported although it still moves", extra={"workflow_run": run, "working": working})
         return Closing(
             found=Ownership.OURS,
             quiet=quiet,
             failure=failure,
-            memory={"seen": seen, "unchanged": unchanged, "looks": looks},
+            memory={"seen": seen, "unchanged": unchanged, "looks": looks, "since": since},
         )
 
     def _end_children(self, run: str, execution_name: str, failure: Failure) -> int:

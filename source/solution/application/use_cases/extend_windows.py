@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.asking import Wish
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from solution.application.ports.records import ArchiveRecord, Outcome, TransferRecords
     from solution.application.use_cases.allowance import Allowance
     from solution.application.use_cases.asking import JobAsker
+    from solution.application.use_cases.standing import Standing
     from solution.contract.messages import WorkBatch
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class ExtendWindows:
         self,
         *,
         records: TransferRecords,
+        standing: Standing,
         allowance: Allowance,
         asker: JobAsker,
         clock: Clock,
@@ -51,14 +54,21 @@ class ExtendWindows:
     ) -> None:
         """Windows with less than ``threshold`` left are extended."""
         self._records = records
+        self._standing = standing
         self._allowance = allowance
         self._asker = asker
         self._clock = clock
         self._threshold = threshold
 
     def __call__(self, batch: WorkBatch, deadline: Deadline) -> Extended:
-        """Raises `Throttled` when Glacier still throttles at the deadline; what was asked for is remembered by then."""
+        """Nothing is asked for once the run ends.
+
+        Raises `Throttled` when Glacier still throttles at the deadline; what was asked for is remembered by then.
+        """
         run = batch.workflow_run
+        if why := self._standing.over(run):
+            _log.info("No window is extended", extra={"reason": why})
+            return Extended(extended=0, requested_again=0)
         now = self._clock.now()
         due = {
             archive_id: record
@@ -83,7 +93,8 @@ class ExtendWindows:
             for record in due.values()
         ]
         wishes.sort(key=lambda wish: wish.cost > 0)  # those that cost no budget first
-        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle)
+        go_on = partial(self._standing.goes_on, run)
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on)
         return Extended(extended=counts[True], requested_again=counts[False])
 
     def _is_due(self, record: ArchiveRecord, now: datetime) -> bool:

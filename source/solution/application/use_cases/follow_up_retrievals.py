@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.asking import Question, Wish
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from solution.application.ports.records import ArchiveRecord, Outcome, TransferRecords
     from solution.application.use_cases.allowance import Allowance
     from solution.application.use_cases.asking import Answer, JobAsker
+    from solution.application.use_cases.standing import Standing
     from solution.contract.messages import WorkBatch
     from solution.domain.archive import Tier
 
@@ -48,6 +50,7 @@ class FollowUpRetrievals:
         self,
         *,
         records: TransferRecords,
+        standing: Standing,
         allowance: Allowance,
         asker: JobAsker,
         notifications: MessageQueue,
@@ -56,6 +59,7 @@ class FollowUpRetrievals:
     ) -> None:
         """``overdue``: for how long Glacier may be silent, by tier; more than a retrieval usually takes."""
         self._records = records
+        self._standing = standing
         self._allowance = allowance
         self._asker = asker
         self._notifications = notifications
@@ -63,7 +67,13 @@ class FollowUpRetrievals:
         self._overdue = overdue
 
     def __call__(self, batch: WorkBatch, deadline: Deadline) -> FollowedUp:
-        """Raises `Throttled` when Glacier still throttles at the deadline; what it had said is acted on by then."""
+        """Of a run that ends, nothing is asked any more.
+
+        Raises `Throttled` when Glacier still throttles at the deadline; what it had said is acted on by then.
+        """
+        if why := self._standing.over(batch.workflow_run):
+            _log.info("Glacier is not asked", extra={"reason": why})
+            return FollowedUp(announced=0, under_way=0, renewed=0)
         now = self._clock.now()
         due: dict[str, ArchiveRecord] = {}
         questions: list[Question] = []
@@ -122,7 +132,9 @@ class FollowUpRetrievals:
             Wish(archive_id=record.archive_id, vault=record.vault_name, tier=record.tier, cost=record.archive.size)
             for record in gone
         ]
-        self._allowance.ask(self._asker, batch.workflow_run, wishes, deadline=deadline, settle=settle)
+        run = batch.workflow_run
+        go_on = partial(self._standing.goes_on, run)
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on)
         return renewed
 
     def _replace_job(self, record: ArchiveRecord, outcome: Outcome) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from solution.application.ports.objects import ObjectStore
     from solution.application.ports.queues import MessageQueue
     from solution.application.ports.records import ArchiveRecord, TransferRecords
+    from solution.application.use_cases.standing import Standing
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class ProcessNotifications:
         facilitator: Facilitator,
         chunks: MessageQueue,
         objects: ObjectStore,
+        standing: Standing,
         clock: Clock,
         window: timedelta,
     ) -> None:
@@ -59,6 +61,7 @@ class ProcessNotifications:
         self._facilitator = facilitator
         self._chunks = chunks
         self._objects = objects
+        self._standing = standing
         self._clock = clock
         self._window = window
 
@@ -145,18 +148,25 @@ class ProcessNotifications:
         upload_id = record.upload_id
         if upload_id is None:
             upload_id = self._open_upload(record)
+            if upload_id is None:
+                return ()
         else:
             stored = {part.number for part in self._records.parts(record.run, record.archive_id, upload_id=upload_id)}
             # With nothing missing one message is sent all the same: it finds its part stored and asks for validation.
             numbers = [number for number in numbers if number not in stored] or numbers[-1:]
         return [_message(record, job_id, part=number, upload_id=upload_id, again=again) for number in numbers]
 
-    def _open_upload(self, record: ArchiveRecord) -> str:
+    def _open_upload(self, record: ArchiveRecord) -> str | None:
+        """None when the run ends, or the archive is stopped meanwhile: an upload nobody completes costs until found."""
+        if why := self._standing.over(record.run):
+            _log.info("No upload is opened", extra={"archive_id": record.archive_id, "reason": why})
+            return None
         key = destination_key(record.run, record.archive.file_name)
         mine = self._objects.create_upload(
             key, metadata=object_metadata(record.archive), storage_class=record.storage_class
         )
         in_force = self._records.register_upload(record.run, record.archive_id, mine)
+        # another one, or none since the archive was stopped meanwhile
         if in_force != mine:
             self._objects.abort_upload(key, mine)
         return in_force

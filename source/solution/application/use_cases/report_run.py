@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 REASONS_SHOWN: Final = 10
 """Distinct reasons listed in the summary; all of them are in ``failed_archives.csv``."""
 
+MISSING: Final = ("failed", "unfinished", "stopped", "not_requested")
+"""Rows of the account that a resume would transfer."""
+
 _ROWS_AT_ONCE: Final = 1000
 
 
@@ -79,6 +82,11 @@ class RunReport:
     archives: Mapping[str, Amount]
     reasons: tuple[tuple[str, int], ...]
     differences: tuple[str, ...]
+
+    @property
+    def missing(self) -> int:
+        """Archives that a resume would transfer."""
+        return sum(self.archives[name].archives for name in MISSING)
 
     def as_json(self, inventory_bucket: str, destination_bucket: str) -> dict[str, Any]:
         """The summary for machines."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from solution.application.ports.records import RECLAIM_FROM, ArchiveRecord, Outcome
 from solution.application.use_cases.asking import Wish
 from solution.domain.chunk_plan import MIB, plan_chunks
-from solution.domain.errors import InvalidInput, NotPossible, QuotaUsed, TransientError
+from solution.domain.errors import InvalidInput, QuotaUsed, TransientError
 from solution.domain.status import ArchiveStatus
 
 if TYPE_CHECKING:
     from solution.application.ports.clock import Clock, Deadline
-    from solution.application.ports.records import RunFactsReader, TransferRecords
+    from solution.application.ports.records import TransferRecords
     from solution.application.use_cases.allowance import Allowance
     from solution.application.use_cases.asking import JobAsker
+    from solution.application.use_cases.standing import Standing
     from solution.contract.messages import RetrievalBatch
     from solution.domain.archive import Archive
 
@@ -50,13 +52,16 @@ class RequestArchives:
     all that the attempt before left unfinished, but an invocation of that attempt may still be at work. What it has
     claimed before the resume registered itself is stopped with the rest. What it claims later is never asked for by
     it, since it looks after claiming whether its attempt is over, and is adopted by the new attempt.
+
+    Once the run ends, nothing is claimed and nothing asked for: it is looked at before the claim, after it, and every
+    few seconds while asking (`Standing`). What was claimed by then is stopped by the clean-up.
     """
 
     def __init__(
         self,
         *,
         records: TransferRecords,
-        runs: RunFactsReader,
+        standing: Standing,
         allowance: Allowance,
         asker: JobAsker,
         clock: Clock,
@@ -64,7 +69,7 @@ class RequestArchives:
     ) -> None:
         """Archives are cut into chunks of ``chunk_size_mib``, larger where 10,000 would not suffice."""
         self._records = records
-        self._runs = runs
+        self._standing = standing
         self._allowance = allowance
         self._asker = asker
         self._clock = clock
@@ -76,12 +81,13 @@ class RequestArchives:
         Raises:
             QuotaUsed: the budget does not allow for all of them now; those it allows for have been asked for.
             Throttled: Glacier still throttles at the deadline. All outcomes are written down by then.
-            NotPossible: a later attempt has taken over the run.
+            NotPossible: the run has ended, or is ending, or a later attempt has taken it over.
         """
         run = batch.workflow_run
         archives = {archive.archive_id: archive for archive in batch.archives}
+        self._standing.check(run, attempt=batch.attempt)
         mine = self._claim(batch, archives)
-        self._check_attempt(batch)
+        self._standing.check(run, attempt=batch.attempt, afresh=True)
         tally = _Tally()
 
         def settle(outcomes: list[Outcome]) -> None:
@@ -109,12 +115,14 @@ class RequestArchives:
             if archive_id in mine and archive_id not in hopeless
         ]
         try:
-            allowed = self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle)
+            go_on = partial(self._standing.goes_on, run, attempt=batch.attempt)
+            allowed = self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on)
         finally:
             _log.info(
                 "Archives asked for",
                 extra={"requested": tally.requested, "failed": tally.failed, "batch_size": len(archives)},
             )
+        self._standing.check(run, attempt=batch.attempt)
         if allowed < len(wishes):
             raise QuotaUsed(f"{len(wishes) - allowed} of {len(archives)} archives must wait until the budget allows")
         return Requested(requested=tally.requested, failed=tally.failed, already=len(archives) - len(mine))
@@ -151,15 +159,6 @@ class RequestArchives:
                 self._records.forget_parts(batch.workflow_run, record.archive_id)
         claims = [self._record(batch, archives[archive_id]) for archive_id in again]
         return self._records.reclaim(claims, seen=again)
-
-    def _check_attempt(self, batch: RetrievalBatch) -> None:
-        if not batch.attempt:
-            return
-        facts = self._runs.facts(batch.workflow_run)
-        if facts is not None and facts.attempt > batch.attempt:
-            raise NotPossible(
-                f"attempt {batch.attempt} of run {batch.workflow_run!r} is over: attempt {facts.attempt} has taken over"
-            )
 
     def _record(self, batch: RetrievalBatch, archive: Archive) -> ArchiveRecord:
         if _impossible(archive):

@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 _HEADLINES: Final = {
     RunStatus.COMPLETED: "Every archive of the vault is in the destination bucket.",
     RunStatus.COMPLETED_WITH_FAILURES: "The run has ended, but not every archive was copied.",
-    RunStatus.STOPPED: "The run was stopped before every archive was copied.",
-    RunStatus.FAILED: "The run has failed.",
+    RunStatus.STOPPED: "The run was stopped before every archive was copied. What was copied stays.",
+    RunStatus.FAILED: "The run has failed before every archive was copied. What was copied stays.",
 }
+
+_NOTHING_MISSING: Final = {
+    RunStatus.COMPLETED_WITH_FAILURES: "The run has ended. Every archive that can be an S3 object was copied; "
+    "some rows of the inventory cannot.",
+    RunStatus.STOPPED: "The run was stopped when every archive was copied already.",
+    RunStatus.FAILED: "The run has failed, though every archive was copied.",
+}
+"""For a run of which a resume would find nothing to transfer."""
 
 _ROWS: Final = {
     "total": "in the inventory",
@@ -28,7 +36,7 @@ _ROWS: Final = {
     "downloaded": "copied and proven",
     "failed": "failed",
     "unfinished": "asked for, not finished",
-    "stopped": "stopped",
+    "stopped": "stopped before they were copied",
     "not_requested": "never asked for",
 }
 
@@ -43,7 +51,7 @@ def write_summary(report: RunReport, where: Mapping[str, str]) -> str:
 def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     yield f"# Transfer of vault {report.vault_name}: {report.outcome}"
     yield ""
-    yield _HEADLINES[report.outcome]
+    yield headline(report.outcome, report.missing)
     yield ""
     yield f"- Run: `{report.run}`, attempt {report.attempt}"
     yield f"- Started: {report.started_at}, reported: {report.reported_at}, {duration(report.duration_seconds)}"
@@ -74,9 +82,14 @@ def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     yield ""
     for name, place in where.items():
         yield f"- {name.replace('_', ' ')}: `{place}`"
-    if report.outcome is not RunStatus.COMPLETED:
+    if report.missing:
         yield ""
         yield f"Start `ResumeAutomationRunbook` with WorkflowRun `{report.run}` to transfer what is missing."
+
+
+def headline(outcome: RunStatus, missing: int | None) -> str:
+    """A sentence about the end. ``missing``: how many a resume would transfer; None where nobody has counted."""
+    return (_NOTHING_MISSING if missing == 0 else _HEADLINES).get(outcome, _HEADLINES[outcome])
 
 
 def reason_text(failure: Failure) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from solution.application.ports.queues import MessageQueue
     from solution.application.ports.records import Progress, TransferRecords
     from solution.application.use_cases.backoff import FullJitter
+    from solution.application.use_cases.standing import Standing
     from solution.contract.messages import ChunkMessage
     from solution.domain.chunk_plan import Chunk
 
@@ -58,6 +59,7 @@ class TransferChunk:
         glacier: GlacierJobs,
         objects: ObjectStore,
         validations: MessageQueue,
+        standing: Standing,
         clock: Clock,
         jitter: FullJitter,
     ) -> None:
@@ -65,11 +67,18 @@ class TransferChunk:
         self._glacier = glacier
         self._objects = objects
         self._validations = validations
+        self._standing = standing
         self._clock = clock
         self._jitter = jitter
 
     def __call__(self, message: ChunkMessage, *, deliveries: int = 1) -> None:
-        """Copy the chunk; ``deliveries`` counts how often this message has come. Raises what should bring it again."""
+        """Copy the chunk; ``deliveries`` counts how often this message has come. Raises what should bring it again.
+
+        Of a run that has ended, or is ending, nothing is copied any more: the message is dropped.
+        """
+        if why := self._standing.over(message.run):
+            _log.info("A chunk is not copied", extra={"reason": why})
+            return
         with noted(self._records, self._clock, message.run, message.archive_id):
             if (message.again or deliveries > 1) and self._done_before(message):
                 return

@@ -14,12 +14,13 @@ from solution.application.adapters.executions import GlueInventoryJobs, StepFunc
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
 from solution.application.adapters.notices import HttpSource, HttpStats, SnsNotices
-from solution.application.adapters.records import DynamoTransferRecords
+from solution.application.adapters.records import DynamoRunFacts, DynamoTransferRecords
 from solution.application.adapters.run_records import DynamoAttempts, DynamoRunRecords
 from solution.application.use_cases.abort_uploads import AbortUploads
 from solution.application.use_cases.announce_completion import AnnounceCompletion
 from solution.application.use_cases.begin_cleanup import BeginCleanup
 from solution.application.use_cases.check_provided_inventory import CheckProvidedInventory
+from solution.application.use_cases.close_archives import CloseArchives
 from solution.application.use_cases.close_run import CloseRun
 from solution.application.use_cases.fetch_naming_override import FetchNamingOverride
 from solution.application.use_cases.list_unrequested import ListUnrequested
@@ -86,6 +87,7 @@ def close_run() -> CloseRun:
         records=_run_records(own.retrieval_table_name),
         counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
         executions=_executions(),
+        clock=clock(),
         inventory_jobs=GlueInventoryJobs(client=clients.glue(), job=own.inventory_job_name),
         inventory_retrieval_arn=own.inventory_retrieval_machine_arn,
         children_arns=(
@@ -106,6 +108,17 @@ def scan_archives() -> ScanArchives:
         clock=clock(),
         extend_when_remaining=timedelta(seconds=own.extend_when_remaining_seconds),
         overdue=overdue(own),
+    )
+
+
+@functools.cache
+def close_archives() -> CloseArchives:
+    """ArchivesScan, when a run ends before its time."""
+    own = settings(s.ArchivesScanSettings)
+    return CloseArchives(
+        scan=DynamoArchiveScan(client=clients.dynamodb(), table=own.retrieval_table_name),
+        stops=DynamoArchiveStops(client=clients.dynamodb(), table=own.retrieval_table_name),
+        runs=DynamoRunFacts(clients.dynamodb(), own.retrieval_table_name),
     )
 
 

@@ -29,6 +29,7 @@ from solution.application.use_cases.extend_windows import ExtendWindows
 from solution.application.use_cases.follow_up_retrievals import FollowUpRetrievals
 from solution.application.use_cases.process_notifications import ProcessNotifications
 from solution.application.use_cases.request_archives import RequestArchives
+from solution.application.use_cases.standing import Standing
 from solution.application.use_cases.transfer_chunk import TransferChunk
 from solution.application.use_cases.validate_archive import ValidateArchive
 from solution.application.wiring.process import clock, overdue, settings
@@ -55,7 +56,7 @@ def request_archives() -> RequestArchives:
     own = settings(s.InitiateArchiveRetrievalSettings)
     return RequestArchives(
         records=_records(own.retrieval_table_name),
-        runs=DynamoRunFacts(clients.dynamodb(), own.retrieval_table_name),
+        standing=_standing(own.retrieval_table_name),
         allowance=_allowance(own),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
@@ -80,6 +81,7 @@ def extend_windows() -> ExtendWindows:
     own = settings(s.ExtendWindowRequestSettings)
     return ExtendWindows(
         records=_records(own.retrieval_table_name),
+        standing=_standing(own.retrieval_table_name),
         allowance=_allowance(own),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         clock=clock(),
@@ -93,6 +95,7 @@ def follow_up_retrievals() -> FollowUpRetrievals:
     own = settings(s.ExtendWindowRequestSettings)
     return FollowUpRetrievals(
         records=_records(own.retrieval_table_name),
+        standing=_standing(own.retrieval_table_name),
         allowance=_allowance(own),
         asker=_asker(_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn), own.initiate_jobs_per_second),
         notifications=SqsQueue(clients.sqs(), own.notifications_queue_url),
@@ -110,6 +113,7 @@ def process_notifications() -> ProcessNotifications:
         facilitator=_facilitator(own.facilitator_table_name),
         chunks=SqsQueue(clients.sqs(), own.chunks_queue_url),
         objects=_objects(own.destination_bucket_name, own.account_id),
+        standing=_standing(own.retrieval_table_name),
         clock=clock(),
         window=timedelta(seconds=own.download_window_seconds),
     )
@@ -124,6 +128,7 @@ def transfer_chunk() -> TransferChunk:
         glacier=_glacier(own.glacier_endpoint_url, own.async_facilitator_topic_arn),
         objects=_objects(own.destination_bucket_name, own.account_id),
         validations=SqsQueue(clients.sqs(), own.validation_queue_url),
+        standing=_standing(own.retrieval_table_name),
         clock=clock(),
         jitter=FullJitter(),
     )
@@ -201,6 +206,10 @@ def _allowance(own: s.InitiateArchiveRetrievalSettings | s.ExtendWindowRequestSe
 
 def _records(table: str) -> TransferRecords:
     return DynamoTransferRecords(clients.dynamodb(), table)
+
+
+def _standing(table: str) -> Standing:
+    return Standing(runs=DynamoRunFacts(clients.dynamodb(), table), clock=clock())
 
 
 def _facilitator(table: str) -> Facilitator:

@@ -105,8 +105,11 @@ def batch_task(function_arn: str, *, timeout: int) -> State:
     return task
 
 
-def scan(function_arn: str, *, purpose: str, prefix_path: str, timeout: int) -> State:
-    """Read the whole table in parallel segments; each invocation goes on where the one before stopped."""
+def scan(function_arn: str, *, purpose: str, prefix_path: str, timeout: int, label: str = "") -> State:
+    """Read the whole table in parallel segments; each invocation goes on where the one before stopped.
+
+    A machine with several scans gives each a ``label``, for the names of its states.
+    """
     payload = {
         "workflow_run.$": "$.workflow_run",
         "purpose": purpose,
@@ -115,18 +118,19 @@ def scan(function_arn: str, *, purpose: str, prefix_path: str, timeout: int) -> 
         "total_segments": SCAN_SEGMENTS,
         "start.$": "$.start",
     }
+    read, more, go_on, done = (f"{name}{label}" for name in ("Scan", "More?", "GoOn", "SegmentRead"))
     states = {
-        "Scan": {
+        read: {
             **invoke(function_arn, payload, timeout=timeout, select=["next", "found"], into="scan"),
-            "Next": "More?",
+            "Next": more,
         },
-        "More?": {
+        more: {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.scan.next", "IsNull": True, "Next": "SegmentRead"}],
-            "Default": "GoOn",
+            "Choices": [{"Variable": "$.scan.next", "IsNull": True, "Next": done}],
+            "Default": go_on,
         },
-        "GoOn": {"Type": "Pass", "InputPath": "$.scan.next", "ResultPath": "$.start", "Next": "Scan"},
-        "SegmentRead": {"Type": "Pass", "OutputPath": None, "End": True},
+        go_on: {"Type": "Pass", "InputPath": "$.scan.next", "ResultPath": "$.start", "Next": read},
+        done: {"Type": "Pass", "OutputPath": None, "End": True},
     }
     return {
         "Type": "Map",
@@ -137,7 +141,7 @@ def scan(function_arn: str, *, purpose: str, prefix_path: str, timeout: int) -> 
             "segment.$": "$$.Map.Item.Value",
             "start": None,
         },
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Scan", "States": states},
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": read, "States": states},
         "MaxConcurrency": SCAN_SEGMENTS,
         "ResultPath": None,
     }

@@ -54,6 +54,8 @@ class Cleanup(Construct):
                 **_close(ends, functions),
                 **_steps(_remove_targets(schedules), end="Quiet?"),
                 **_rest(ends),
+                **_steps(_stop_archives(functions), end="ArchivesStopped"),
+                **_rest_again(),
                 **_steps(_manifest(functions), end="EndedBeforeItsTime?"),
                 **_unrequested(functions, inventory.bucket.bucket_name),
                 **_steps({**_report(functions), **_tell(functions, dashboard_update)}, end="AnyStepFailed?"),
@@ -102,6 +104,7 @@ def _prepare() -> State:
             "execution_name.$": "$.execution_name",
             "failure.$": "$.failure",
             "memory": None,
+            "archives_stopped": False,
             "output_prefix.$": f"States.Format('{{}}/{keys.REPORT}/manifest/{{}}/', $.workflow_run, $.execution_name)",
             "sorted_prefix.$": f"States.Format('{{}}/{keys.SORTED_INVENTORY}/', $.workflow_run)",
             "segments": segments(),
@@ -136,16 +139,49 @@ def _close(ends: EndFunctions, functions: RunFunctions) -> dict[str, State]:
 
 
 def _rest(ends: EndFunctions) -> dict[str, State]:
-    """What is being copied may finish, so that the report is not out of date when it is written."""
+    """What is being copied may finish; what is left then is stopped, and that is counted. Then comes the report."""
     return {
         "Quiet?": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.closing.quiet", "BooleanEquals": True, "Next": "AbortUploads"}],
+            "Choices": [{"Variable": "$.closing.quiet", "BooleanEquals": True, "Next": "AnyLeft?"}],
             "Default": "KeepMemory",
         },
         "KeepMemory": {"Type": "Pass", "InputPath": "$.closing.memory", "ResultPath": "$.memory"},
         "WaitForQuiet": {"Type": "Wait", "Seconds": LOOK_SECONDS},
-        "LookForQuiet": {**_look(ends), "Catch": catch("AbortUploads", into="caught"), "Next": "Quiet?"},
+        "LookForQuiet": {**_look(ends), "Catch": catch("AnyLeft?", into="caught"), "Next": "Quiet?"},
+        "AnyLeft?": {
+            "Type": "Choice",
+            "Choices": [
+                # a run that has come to its end has no archive that is not at its own
+                {"Variable": "$.failure", "IsNull": True, "Next": "AbortUploads"},
+                {"Variable": "$.archives_stopped", "BooleanEquals": True, "Next": "AbortUploads"},
+            ],
+            "Default": "StopArchives",
+        },
+    }
+
+
+def _stop_archives(functions: RunFunctions) -> dict[str, State]:
+    return {
+        "StopArchives": scan(
+            functions.archives_scan.function_arn,
+            purpose="closing",
+            prefix_path="$.output_prefix",
+            timeout=LONG.timeout,
+            label="ToStop",
+        )
+    }
+
+
+def _rest_again() -> dict[str, State]:
+    return {
+        "ArchivesStopped": {"Type": "Pass", "Result": True, "ResultPath": "$.archives_stopped"},
+        "ForgetMemory": {
+            "Type": "Pass",
+            "Result": {"seen": None, "since": 0},
+            "ResultPath": "$.memory",
+            "Next": "WaitForQuiet",
+        },
     }
 
 

@@ -17,10 +17,10 @@ from solution.domain.errors import NotPossible
 from tests.unit.application.orchestration.builders import RUN, run_record
 
 
-def _report(outcome: str = "COMPLETED") -> dict[str, Any]:
+def _report(outcome: str = "COMPLETED", **archives: int) -> dict[str, Any]:
     return {
         "outcome": outcome,
-        "archives": {"total": 3, "downloaded": 3, "failed": 0},
+        "archives": {"total": 3, "downloaded": 3, "failed": 0, **archives},
         "failed_archives_key": "run-1/failed_archives/failed_archives.csv",
         "summary_key": "run-1/report/summary.md",
     }
@@ -51,8 +51,20 @@ def test_the_record_is_closed_and_the_operator_told() -> None:
 
 def test_a_run_with_something_missing_says_how_to_go_on() -> None:
     desk = _Desk()
-    assert desk.announce(_report("COMPLETED_WITH_FAILURES")) is RunStatus.COMPLETED_WITH_FAILURES
+    report = _report("COMPLETED_WITH_FAILURES", downloaded=2, failed=1)
+    assert desk.announce(report) is RunStatus.COMPLETED_WITH_FAILURES
     assert "Start ResumeAutomationRunbook with WorkflowRun run-1" in desk.notices.sent[0][1]
+
+
+@pytest.mark.parametrize("outcome", ["STOPPED", "FAILED", "COMPLETED_WITH_FAILURES"])
+def test_where_nothing_is_missing_nothing_is_said_to_be(outcome: str) -> None:
+    desk = _Desk()
+    cause = {"STOPPED": Failure(error="RunStopped", cause="x"), "FAILED": Failure(error="Throttled", cause="x")}
+    desk.announce(_report(outcome), cause.get(outcome))
+    text = desk.notices.sent[0][1]
+    assert "resume" not in text.lower()
+    assert "every archive" in text.lower()
+    assert "before every archive" not in text
 
 
 def test_sizes_are_told_where_they_are_known() -> None:
@@ -90,7 +102,8 @@ def test_only_the_uploads_of_this_run_are_aborted() -> None:
 
 def test_a_stopped_run_is_announced_as_stopped_with_the_reason_and_how_to_go_on() -> None:
     desk = _Desk()
-    assert desk.announce(_report("STOPPED"), Failure(error="RunStopped", cause="no money")) is RunStatus.STOPPED
+    report = _report("STOPPED", downloaded=1, stopped=2)
+    assert desk.announce(report, Failure(error="RunStopped", cause="no money")) is RunStatus.STOPPED
     [(subject, text)] = desk.notices.sent
     assert subject == "Glacier transfer run-1: STOPPED"
     assert "Stopped: no money" in text

@@ -15,6 +15,7 @@ from solution.application.adapters import clients
 from solution.application.use_cases import check_provided_inventory
 from solution.application.wiring import orchestration, process
 from solution.contract import entry_points as e
+from solution.domain.errors import NotPossible
 from tests.unit.application.orchestration.builders import HEADER, archive_id, inventory_row
 
 if TYPE_CHECKING:
@@ -266,6 +267,12 @@ def test_a_scan_hands_over_where_it_stopped(call: Call, monkeypatch: pytest.Monk
     event = RUN | {"purpose": "unfinished", "output_prefix": "run-1/x/", "segment": 0, "total_segments": 1}
     start = {"key": json.dumps({"pk": {"S": "run-1|a"}, "sk": {"S": "meta"}}), "sequence": 3}
     assert call(e.ARCHIVES_SCAN, event | {"start": start}) == {"found": 0, "next": None}
+
+
+def test_archives_of_a_run_that_goes_on_are_not_closed(call: Call) -> None:
+    event = RUN | {"purpose": "closing", "output_prefix": "", "segment": 0, "total_segments": 1, "start": None}
+    with pytest.raises(NotPossible, match="is not known: its archives are stopped when it is cleaned up"):
+        call(e.ARCHIVES_SCAN, event)
 
 
 def test_an_inventory_is_uploaded_in_parts(call: Call, s3: S3Client) -> None:

@@ -18,6 +18,7 @@ from solution.application.in_memory.runs import InMemoryRunRecords
 from solution.application.ports.archive_scan import Purpose
 from solution.application.ports.clock import Deadline
 from solution.application.ports.counters import Tally
+from solution.application.use_cases.close_archives import WHY_STOPPED
 from solution.application.use_cases.csv_text import encode_rows
 from solution.application.use_cases.report_run import ReportRun, RunReport, manifest_folder
 from solution.application.use_cases.scan_archives import ScanArchives
@@ -25,7 +26,7 @@ from solution.contract.failures import Failure
 from solution.contract.object_keys import MANIFEST_COLUMNS, NOT_REQUESTED
 from solution.contract.tables import RunStatus
 from solution.domain.errors import NotPossible
-from solution.domain.status import Metric
+from solution.domain.status import ArchiveStatus, Metric
 from tests.unit.application.orchestration.builders import RUN, archive_id, kept, run_record
 
 
@@ -154,6 +155,37 @@ def test_a_stopped_run_is_reported_as_stopped_with_the_reason() -> None:
     assert desk.summary()["outcome"] == "STOPPED"
     assert "The run was stopped before every archive was copied." in desk.text()
     assert "- Stopped: no money" in desk.text()
+
+
+@pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        ("RunStopped", "The run was stopped when every archive was copied already."),
+        ("States.Timeout", "The run has failed, though every archive was copied."),
+    ],
+)
+def test_a_run_that_is_ended_when_nothing_is_missing_says_so(cause: str, says: str) -> None:
+    desk = _Desk(kept(1, "downloaded"), counted=_counted(1, 1))
+    desk.report(failure=Failure(error=cause, cause="x"))
+    assert says in desk.text()
+    assert "Resume" not in desk.text()
+
+
+def test_rows_that_no_run_can_copy_are_nothing_to_resume_for() -> None:
+    desk = _Desk(kept(1, "downloaded"), counted=_counted(3, 1, skipped=1, rejected=1))
+    desk.report()
+    assert "Every archive that can be an S3 object was copied" in desk.text()
+    assert "Resume" not in desk.text()
+
+
+def test_archives_that_the_end_has_stopped_are_listed_with_how_far_they_came() -> None:
+    why = WHY_STOPPED[ArchiveStatus.STAGED]
+    desk = _Desk(kept(1, "downloaded"), kept(2, "stopped", failure=why), counted=_counted(2, 1))
+    report = desk.report(failure=Failure(error="RunStopped", cause="no money"))
+    assert report.archives["stopped"].archives == report.missing == 1
+    assert report.differences == ()
+    assert desk.failed()[1:] == [[archive_id(2), "run-1/file 2", "10", why]]
+    assert "| stopped before they were copied | 1 |" in desk.text()
 
 
 def test_a_failed_orchestrator_is_a_failed_run_whatever_arrived() -> None:
