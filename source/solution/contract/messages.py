@@ -5,12 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from solution.domain.archive import Archive, MigrationType, StorageClass, Tier, check_run_id
 from solution.domain.errors import InvalidInput
+
+LONGEST_ARCHIVE_ID: Final = 1024
+"""Glacier's have 138 ASCII characters; a table takes a key of at most 2,048 bytes, which holds the run as well."""
+
+_TEXTS_OF_NOTIFICATION: Final = (
+    *("Action", "JobId", "JobDescription", "StatusCode", "StatusMessage", "CompletionDate", "ArchiveId"),
+    "SHA256TreeHash",
+)
+_SIZES_OF_NOTIFICATION: Final = ("ArchiveSizeInBytes", "InventorySizeInBytes")
 
 
 def _field(source: Mapping[str, Any], name: str, what: str) -> Any:
@@ -86,13 +95,10 @@ class GlacierNotification:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a notification; raises `InvalidInput` for anything that is not one."""
-        try:
-            source = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"not a Glacier notification, not even JSON: {error}") from error
-        if not isinstance(source, dict):
-            raise InvalidInput("not a Glacier notification: not a JSON object")
+        source = _object(text, "a Glacier notification")
         what = "the notification"
+        _check_types(source, what, _TEXTS_OF_NOTIFICATION, str)
+        _check_types(source, what, _SIZES_OF_NOTIFICATION, int)
         return cls(
             action=_field(source, "Action", what),
             job_id=_field(source, "JobId", what),
@@ -178,6 +184,7 @@ class ChunkMessage:
     def parse(cls, text: str) -> Self:
         """From JSON; raises `InvalidInput` for anything else."""
         source = _object(text, "a chunk message")
+        check_archive(source.get("run"), source.get("archive_id"), "a chunk message")
         try:
             return cls(**{**source, "storage_class": StorageClass(source["storage_class"])})
         except (TypeError, KeyError, ValueError) as error:
@@ -198,8 +205,10 @@ class ValidationMessage:
     @classmethod
     def parse(cls, text: str) -> Self:
         """From JSON; raises `InvalidInput` for anything else."""
+        source = _object(text, "a validation message")
+        check_archive(source.get("run"), source.get("archive_id"), "a validation message")
         try:
-            return cls(**_object(text, "a validation message"))
+            return cls(**source)
         except TypeError as error:
             raise InvalidInput(f"not a validation message: {error}") from error
 
@@ -232,11 +241,27 @@ class UncountedChanges:
 def _object(text: str, what: str) -> dict[str, Any]:
     try:
         source = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InvalidInput(f"not {what}, not even JSON: {error}") from error
     if not isinstance(source, dict):
         raise InvalidInput(f"not {what}: not a JSON object")
     return source
+
+
+def _check_types(source: Mapping[str, Any], what: str, names: Iterable[str], kind: type) -> None:
+    """Raise `InvalidInput` for a value that is there and of another type."""
+    for name in names:
+        if not isinstance(source.get(name), kind | None):
+            raise InvalidInput(f"{name!r} of {what} is {source[name]!r}, which is no {kind.__name__}")
+
+
+def check_archive(run: object, archive_id: object, what: str) -> tuple[str, str]:
+    """Return both, or raise `InvalidInput` for what can be no archive of a run, and no key of a table."""
+    if not isinstance(run, str) or not isinstance(archive_id, str):
+        raise InvalidInput(f"{what} is of no archive: run {run!r}, archive {archive_id!r}")
+    if not archive_id.isascii() or not 0 < len(archive_id) <= LONGEST_ARCHIVE_ID:
+        raise InvalidInput(f"{what} is of no archive: {archive_id!r} is not the id of one")
+    return check_run_id(run), archive_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from datetime import timedelta
 from email.header import decode_header, make_header
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solution.application.in_memory.clock import ManualClock
 from solution.application.in_memory.counters import InMemoryCounters
 from solution.application.in_memory.facilitator import InMemoryFacilitator, InMemoryGate
+from solution.application.in_memory.records import InMemoryTransferRecords
 from solution.application.ports.counters import Tally
+from solution.application.ports.records import ArchiveRecord
 from solution.application.use_cases.answer_task import AnswerTask
 from solution.application.use_cases.backoff import redelivery_delay
+from solution.application.use_cases.bury_message import BuryMessage
 from solution.application.use_cases.completion import CheckCompletion, Completion
 from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.object_metadata import MAX_METADATA_BYTES, encode_description, object_metadata
 from solution.application.use_cases.process_notifications import Incoming
 from solution.contract import object_keys as keys
-from solution.contract.messages import ChunkMessage, JobResult, ValidationMessage
-from solution.contract.tables import completion_job_id
+from solution.contract.messages import ChunkMessage, GlacierNotification, JobResult, ValidationMessage
+from solution.contract.tables import archive_pk, completion_job_id
 from solution.domain.chunk_plan import MIB
+from solution.domain.errors import InvalidInput
 from solution.domain.status import ArchiveStatus, Metric
 from solution.domain.tree_hash import tree_hash
 from tests import builders
@@ -361,6 +366,58 @@ def test_a_dead_letter_of_an_archive_that_arrived_after_all_changes_nothing() ->
 @pytest.mark.parametrize("letter", ["junk", "{}", '{"run": "run-1", "archive_id": "unknown"}', "[1]"])
 def test_a_letter_that_belongs_to_nobody_is_dropped(letter: str) -> None:
     World({}).bury(letter, attempts=5)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+LETTERS = (
+    {
+        "Action": "ArchiveRetrieval",
+        "ArchiveId": "a",
+        "JobId": "job",
+        "JobDescription": RUN,
+        "StatusCode": "Succeeded",
+        "CompletionDate": "2025-01-01T00:00:00.000Z",
+        "ArchiveSizeInBytes": 1,
+    },
+    {"run": RUN, "archive_id": "a"},
+    json.loads(builders.chunk_message(archive(), job_id="job").dump()),
+)
+
+
+class Keys(InMemoryTransferRecords):
+    """Refuses what DynamoDB would not take as a key."""
+
+    def load(self, run: str, archive_id: str) -> ArchiveRecord | None:
+        assert len(archive_pk(run, archive_id).encode()) <= 2048
+        return super().load(run, archive_id)
+
+    def problem(self, run: str, archive_id: str) -> str | None:
+        assert len(archive_pk(run, archive_id).encode()) <= 2048
+        return super().problem(run, archive_id)
+
+
+@settings(deadline=None)
+@given(letter=st.sampled_from(LETTERS), data=st.data())
+def test_junk_is_refused_by_whoever_reads_it_and_then_dropped(letter: dict[str, object], data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(sorted(letter)))
+    spoilt = {**letter, field: data.draw(JSON | st.sampled_from(["x" * 3000, "é", "\ud800"]))}
+    world = World({})
+    assert notify(world, json.dumps(spoilt)) in ([], ["0"])
+    for parse in (ChunkMessage.parse, ValidationMessage.parse, GlacierNotification.parse):
+        with contextlib.suppress(InvalidInput):
+            parse(json.dumps(spoilt))
+    BuryMessage(records=Keys())(json.dumps(spoilt), attempts=5)
+
+
+@pytest.mark.parametrize("letter", ["[" * 100_000, '{"run": ' * 100_000])
+def test_junk_that_no_parser_survives_is_junk(letter: str) -> None:
+    world = World({})
+    assert notify(world, letter) == ["0"]
+    world.bury(letter, attempts=5)
 
 
 def test_a_dead_notification_fails_its_archive() -> None:

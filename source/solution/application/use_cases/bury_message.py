@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from solution.application.ports.records import FAIL_FROM
-from solution.contract.messages import ChunkMessage, GlacierNotification, ValidationMessage
+from solution.contract.messages import ChunkMessage, GlacierNotification, ValidationMessage, check_archive
 from solution.domain.errors import InvalidInput
 from solution.domain.status import ArchiveStatus
 
@@ -71,8 +71,7 @@ def _subject(body: str) -> tuple[str, str, str, frozenset[ArchiveStatus]] | None
         return validation.run, validation.archive_id, "", staged
     try:
         notification = GlacierNotification.parse(body)
+        run, archive_id = check_archive(notification.run, notification.archive_id, "the notification")
     except InvalidInput:
         return None
-    if notification.archive_id is None or not notification.run:
-        return None
-    return notification.run, notification.archive_id, "", FAIL_FROM
+    return run, archive_id, "", FAIL_FROM

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.object_metadata import object_metadata
-from solution.contract.messages import ChunkMessage, GlacierNotification, JobResult
+from solution.contract.messages import ChunkMessage, GlacierNotification, JobResult, check_archive
 from solution.contract.object_keys import destination_key
-from solution.domain.archive import check_run_id, parse_time
+from solution.domain.archive import parse_time
 from solution.domain.errors import InvalidInput, NotPossible
 from solution.domain.pacing import window_end
 from solution.domain.status import ArchiveStatus
@@ -95,14 +95,14 @@ class ProcessNotifications:
                 self._clock.now(),
             )
             return ()
-        if notification.action != "ArchiveRetrieval" or notification.archive_id is None:
+        if notification.action != "ArchiveRetrieval":
             raise InvalidInput(
                 f"a notification of an unknown kind, {notification.action!r}; this solution asks for none"
             )
-        run = check_run_id(notification.run)
+        run, archive_id = check_archive(notification.run, notification.archive_id, "the notification")
         if notification.succeeded:
-            return self._staged(run, notification.archive_id, notification)
-        self._failed(run, notification.archive_id, notification)
+            return self._staged(run, archive_id, notification)
+        self._failed(run, archive_id, notification)
         return ()
 
     def _staged(self, run: str, archive_id: str, notification: GlacierNotification) -> Sequence[ChunkMessage]:
