@@ -17,6 +17,7 @@
     │   └── JobRefused           Glacier will not start the job (archive deleted, for one)
     └── DestinationError         the destination bucket refuses for good
         ├── ObjectExists         something already has that key
+        ├── PartsReplaced        parts of the multipart upload were stored again since they were noted
         └── UploadVanished       the multipart upload is no longer there: completed, aborted or expired
 """
 
@@ -81,6 +82,10 @@ class DestinationError(TransferError):
 
 class ObjectExists(DestinationError):  # noqa: N818
     """An object with that key is already in the destination bucket."""
+
+
+class PartsReplaced(DestinationError):  # noqa: N818
+    """The multipart upload has parts under other ETags than those named: they were stored again."""
 
 
 class UploadVanished(DestinationError):  # noqa: N818

@@ -457,6 +457,7 @@ class RetrievalFunctions(Construct):
                 consume(queues.validation.queue),
                 table(tables.retrieval, "BatchWriteItem", "GetItem", "Query", "UpdateItem"),
                 *(new_objects, abort, proof, exists),
+                objects(destination.arn, "*", "ListMultipartUploadParts", why=_RUN_PREFIX),
             ],
         )
         self.dead_letter_processor = factory.make(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,14 +14,14 @@ import pytest
 from solution.application.adapters.objects import S3ObjectStore
 from solution.application.in_memory.objects import InMemoryObjectStore
 from solution.application.ports.glacier import JobOutput
-from solution.application.ports.objects import ObjectStore
+from solution.application.ports.objects import ObjectStore, StoredPart
 from solution.application.ports.records import Part
 from solution.application.use_cases.object_metadata import object_metadata
 from solution.application.use_cases.proof import composite_checksum, difference
 from solution.application.use_cases.verified_stream import VerifiedStream
 from solution.domain.archive import StorageClass
 from solution.domain.chunk_plan import MIB
-from solution.domain.errors import ChecksumMismatch, ObjectExists, ShortRead, UploadVanished
+from solution.domain.errors import ChecksumMismatch, ObjectExists, PartsReplaced, ShortRead, UploadVanished
 from solution.domain.tree_hash import tree_hash
 from tests.builders import archive, content
 from tests.ports.retrieval.conftest import OWNER
@@ -128,6 +129,18 @@ def test_an_upload_that_is_completed_again_changes_nothing(objects: ObjectStore)
     with suppress(UploadVanished, ObjectExists):  # S3 remembers recent uploads and may answer as the first time
         objects.complete_upload(KEY, upload_id, parts)
     assert objects.head(KEY) == before
+
+
+def test_parts_under_other_etags_are_told_and_shown_with_their_checksums(objects: ObjectStore) -> None:
+    upload_id, parts = upload(objects, SIX)
+    stale = [replace(parts[0], etag=f'"{"0" * 32}"'), *parts[1:]]
+    with pytest.raises(PartsReplaced):
+        objects.complete_upload(KEY, upload_id, stale)
+    stored = objects.stored_parts(KEY, upload_id)
+    assert stored == {part.number: StoredPart(etag=part.etag, checksum=part.checksum) for part in parts}
+    objects.complete_upload(KEY, upload_id, parts)
+    with pytest.raises(UploadVanished):
+        objects.stored_parts(KEY, "unknown")
 
 
 def test_an_upload_never_overwrites_an_object(objects: ObjectStore) -> None:

@@ -322,6 +322,30 @@ def test_retrying_after_a_successful_complete_ends_in_downloaded(at: int) -> Non
     assert world.status("large") is ArchiveStatus.DOWNLOADED
 
 
+@pytest.mark.holds(3)
+def test_a_chunk_that_was_stored_twice_under_another_etag_is_completed_with_what_is_there() -> None:
+    world = staged(large=LARGE)
+    again = [message.body for message in world.chunks.messages]
+    validated(world)
+    world.chunks.source.bodies += again[1:]  # each as if for the first time
+    for _ in again[1:]:
+        world.deliver(world.chunks)
+    world.drain()
+    world.assert_what_must_always_hold()
+    assert world.status("large") is ArchiveStatus.DOWNLOADED
+
+
+@pytest.mark.holds(1)
+def test_a_part_that_somebody_else_has_replaced_is_never_completed() -> None:
+    world = staged(large=LARGE)
+    validated(world)
+    [upload] = world.objects.uploads.values()
+    upload.parts[1], upload.etags[1] = b"something else", "other"
+    world.drain()
+    assert world.objects.objects == {}
+    assert "ChecksumMismatch: part 1 is stored as" in (world.record("large").failure or "")
+
+
 def test_an_upload_that_vanished_before_completion_is_explained() -> None:
     world = staged(large=LARGE)
     validated(world)

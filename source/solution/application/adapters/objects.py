@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from solution.application.adapters.errors import code_of, translated
 from solution.application.adapters.streaming import StreamedBody, body_errors
-from solution.application.ports.objects import StoredObject
-from solution.domain.errors import ObjectExists, TransientError, UploadVanished
+from solution.application.ports.objects import StoredObject, StoredPart
+from solution.domain.errors import ObjectExists, PartsReplaced, TransientError, UploadVanished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _TAKEN = {
     "BadDigest": TransientError,
     "XAmzContentSHA256Mismatch": TransientError,
 }
-_VANISHED = {**_TAKEN, "NoSuchUpload": UploadVanished}
+_VANISHED = {**_TAKEN, "NoSuchUpload": UploadVanished, "InvalidPart": PartsReplaced}
 
 
 class S3ObjectStore:
@@ -109,6 +109,18 @@ class S3ObjectStore:
                 IfNoneMatch="*",
                 ExpectedBucketOwner=self._owner,
             )
+
+    def stored_parts(self, key: str, upload_id: str) -> dict[int, StoredPart]:
+        """One ListParts per 1,000."""
+        found: dict[int, StoredPart] = {}
+        with translated(_VANISHED):
+            pages = self._client.get_paginator("list_parts").paginate(
+                Bucket=self._bucket, Key=key, UploadId=upload_id, ExpectedBucketOwner=self._owner
+            )
+            for page in pages:
+                for part in page.get("Parts", []):
+                    found[part["PartNumber"]] = StoredPart(etag=part["ETag"], checksum=part.get("ChecksumSHA256"))
+        return found
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """One AbortMultipartUpload."""

@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from solution.application.ports.objects import StoredObject
-from solution.domain.errors import ObjectExists, UploadVanished
+from solution.application.ports.objects import StoredObject, StoredPart
+from solution.domain.errors import ObjectExists, PartsReplaced, UploadVanished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ class _Upload:
     metadata: Mapping[str, str]
     storage_class: StorageClass
     parts: dict[int, bytes] = field(default_factory=dict)
+    etags: dict[int, str] = field(default_factory=dict)
 
 
 class InMemoryObjectStore:
@@ -61,13 +62,17 @@ class InMemoryObjectStore:
         upload = self._upload(key, upload_id)
         content = b"".join(map(bytes, body.blocks()))
         upload.parts[number] = content
-        return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        self._numbers += 1  # as in a bucket that encrypts with keys of KMS: another ETag each time
+        upload.etags[number] = f'"{self._numbers:032x}"'
+        return upload.etags[number]
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         upload = self._upload(key, upload_id)
         if key in self.objects:
             raise ObjectExists("At least one of the pre-conditions you specified did not hold")
         digests = b""
+        if any(part.etag != upload.etags.get(part.number) for part in parts):
+            raise PartsReplaced("One or more of the specified parts could not be found")
         for part in parts:
             checksum = _sha256(upload.parts[part.number])
             if checksum != part.checksum:
@@ -76,6 +81,13 @@ class InMemoryObjectStore:
         content = b"".join(upload.parts[part.number] for part in parts)
         self._keep(key, content, f"{_sha256(digests)}-{len(parts)}", upload.metadata, upload.storage_class)
         del self.uploads[upload_id]
+
+    def stored_parts(self, key: str, upload_id: str) -> dict[int, StoredPart]:
+        upload = self._upload(key, upload_id)
+        return {
+            number: StoredPart(etag=upload.etags[number], checksum=_sha256(content))
+            for number, content in upload.parts.items()
+        }
 
     def abort_upload(self, key: str, upload_id: str) -> None:  # noqa: ARG002
         self.uploads.pop(upload_id, None)

@@ -48,6 +48,14 @@ class StoredObject:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """What the bucket says of a part. ``checksum`` is its SHA-256 in base64."""
+
+    etag: str
+    checksum: str | None
+
+
 class ObjectStore(Protocol):
     """The destination bucket; every call names the bucket's expected owner.
 
@@ -68,7 +76,11 @@ class ObjectStore(Protocol):
         ...
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        """Make the parts one new object. Raises `ObjectExists` or `UploadVanished`."""
+        """Make the parts one new object. Raises `ObjectExists`, `UploadVanished` or `PartsReplaced`."""
+        ...
+
+    def stored_parts(self, key: str, upload_id: str) -> dict[int, StoredPart]:
+        """The parts that a multipart upload has, by number. Raises `UploadVanished`."""
         ...
 
     def abort_upload(self, key: str, upload_id: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.problems import noted
 from solution.application.use_cases.proof import collision, composite_checksum, difference
 from solution.contract.object_keys import destination_key
-from solution.domain.errors import ObjectExists, UploadVanished
+from solution.domain.errors import ChecksumMismatch, ObjectExists, PartsReplaced, UploadVanished
 from solution.domain.status import ArchiveStatus
 from solution.domain.tree_hash import combine
 
@@ -59,7 +60,7 @@ class ValidateArchive:
             return
         checksum = composite_checksum(parts)
         try:
-            self._objects.complete_upload(key, upload_id, parts)
+            self._complete(key, upload_id, parts)
         except (ObjectExists, UploadVanished) as error:
             stored = self._objects.head(key)
             if stored is None:
@@ -77,6 +78,21 @@ class ValidateArchive:
         status = self._records.complete(record.run, record.archive_id, checksum=checksum, now=self._clock.now())
         if status is not ArchiveStatus.DOWNLOADED:
             _log.warning("A completed archive is no longer expected", extra={"status": status})
+
+    def _complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
+        try:
+            self._objects.complete_upload(key, upload_id, parts)
+        except PartsReplaced:
+            # A chunk that came twice was stored twice. Where an ETag is no hash, as with keys of KMS, it is another one
+            # now; the checksum says whether the bytes are those that were proven.
+            stored = self._objects.stored_parts(key, upload_id)
+            for part in parts:
+                if part.number not in stored or stored[part.number].checksum != part.checksum:
+                    raise ChecksumMismatch(
+                        f"part {part.number} is stored as {stored.get(part.number)}, expected SHA-256 {part.checksum}"
+                    ) from None
+            current = [replace(part, etag=stored[part.number].etag) for part in parts]
+            self._objects.complete_upload(key, upload_id, current)
 
     def _give_up(self, record: ArchiveRecord, key: str, upload_id: str, reason: str) -> None:
         status = self._records.fail(
