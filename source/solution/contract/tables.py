@@ -207,11 +207,12 @@ class AttemptsItem(StrEnum):
 
 class QuotaItem(StrEnum):
     """Attributes of the quota's ledger: bytes by the moment they are asked for at the latest, until when turns
-    to ask are taken, and how often it was written.
+    to ask are taken, who waits, and how often it was written.
     """
 
     ENTRIES = "entries"
     FREE_AT = "free_at"
+    WAITING = "waiting"
     VERSION = "version"
 
 

@@ -10,6 +10,12 @@ stretch began, less than a period before; so each of them still weighed when the
 they were within the budget. Only an archive larger than the budget exceeds it: it is admitted alone, when nothing else
 weighs.
 
+Why nobody waits for ever: who is refused is noted in the ledger, behind those who were refused before, and what those
+wait for is set aside until they have it. So an archive that needs much room gets it, although others could use each
+piece of it that becomes free, and one that needs more than the budget finds the day on which nothing else weighs: it
+keeps its place, and nothing is let in before it. Each is served after those before it, who then wait behind it. Who
+does not come back when it said it would, for its run was stopped, has lost its place a little later.
+
 The rate is kept by the same ledger: who enters archives takes the next stretch of time that is free, as long as asking
 for them takes at the rate, and waits for it.
 """
@@ -18,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -54,27 +60,54 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiter:
+    """Who was refused an archive of ``size`` bytes, and comes back before ``until`` (epoch seconds)."""
+
+    owner: str
+    size: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """``entries``: bytes by the moment (epoch seconds) by which they will all have been asked for.
 
-    ``free_at`` is the moment (epoch milliseconds) until which turns to ask are taken.
+    ``free_at`` is the moment (epoch milliseconds) until which turns to ask are taken. ``waiting`` are those who were
+    refused, in the order in which they are served.
     """
 
     entries: Mapping[int, int] = field(default_factory=dict)
     free_at: int = 0
+    waiting: tuple[Waiter, ...] = ()
 
     def weighing(self, budget: Budget, now: datetime) -> Ledger:
-        """What still counts against the budget."""
+        """What still counts against the budget, and who still waits."""
         over = now.timestamp() - budget.period.total_seconds()
         entries = {moment: size for moment, size in self.entries.items() if moment > over}
-        return Ledger(entries=entries, free_at=self.free_at)
+        waiting = tuple(one for one in self.waiting if one.until > now.timestamp())
+        return replace(self, entries=entries, waiting=waiting)
 
     def without(self, moment: int, size: int) -> Ledger:
         """The ledger without ``size`` of the bytes that were entered under ``moment`` and will never be asked for."""
         if moment not in self.entries:
             return self
         entries = {**self.entries, moment: max(0, self.entries[moment] - size)}
-        return Ledger(entries={one: left for one, left in entries.items() if left}, free_at=self.free_at)
+        return replace(self, entries={one: left for one, left in entries.items() if left})
+
+    def before(self, owner: str) -> tuple[Waiter, ...]:
+        """Those who are served before ``owner``: all who wait, for one who does not."""
+        names = [one.owner for one in self.waiting]
+        return self.waiting[: names.index(owner)] if owner in names else self.waiting
+
+    def with_waiter(self, waiter: Waiter) -> Ledger:
+        """With one who keeps its place, or gets the last one."""
+        before = self.before(waiter.owner)
+        return replace(self, waiting=(*before, waiter, *self.waiting[len(before) + 1 :]))
+
+    def served(self, owner: str, size: int) -> Ledger:
+        """Without ``owner``, if it waited for no more than the ``size`` it has got."""
+        waiting = tuple(one for one in self.waiting if one.owner != owner or one.size > size)
+        return replace(self, waiting=waiting)
 
     @property
     def size(self) -> int:
@@ -96,23 +129,38 @@ class Admission:
 
 
 def admit(
-    ledger: Ledger, budget: Budget, sizes: Sequence[int], now: datetime, *, each: timedelta = timedelta(0)
+    ledger: Ledger,
+    budget: Budget,
+    sizes: Sequence[int],
+    now: datetime,
+    *,
+    each: timedelta = timedelta(0),
+    owner: str = "",
+    back_within: timedelta | None = None,
 ) -> Admission:
     """Enter as many archives of these sizes, in their order, as the budget allows now.
 
     Size 0 stands for a request that costs no budget, such as the extension of a window. ``each`` is the time that one
     request takes at the allowed rate.
 
-    An archive larger than the whole budget is admitted by itself once nothing else weighs; it then keeps everybody
-    waiting for a period.
+    An ``owner`` that gets nothing of what it needs waits in the ledger from then on, if it has a name; it comes back
+    ``back_within`` this time, or when `seconds_until_more` says so. An archive larger than the whole budget is admitted
+    by itself once nothing else weighs; it then keeps everybody waiting for a period.
     """
     present = ledger.weighing(budget, now)
-    room = budget.size - present.size
-    count = taken = 0
+    before = present.before(owner)
+    room = budget.size - present.size - sum(one.size for one in before)
+    count = taken = largest = 0
     for size in sizes:
-        if size and taken + size > room and (taken or present.size):
+        if size and taken + size > room and (taken or present.size or before):
             break
-        count, taken = count + 1, taken + size
+        count, taken, largest = count + 1, taken + size, max(largest, size)
+    if owner and taken:
+        present = present.served(owner, largest)
+    elif owner and count < len(sizes):
+        patience = back_within or timedelta(seconds=seconds_until_more(present, budget, now)) + budget.grace
+        until = math.ceil((now + patience).timestamp())
+        present = present.with_waiter(Waiter(owner=owner, size=sizes[count], until=until))
     if not count:
         return Admission(count=0, ledger=present)
     slot = budget.slot_seconds
@@ -121,7 +169,8 @@ def admit(
     # A turn must come well within the grace; Glacier itself throttles those hundreds of runs that this would not hold.
     begin = min(max(now, _moment(present.free_at)), now + budget.grace / 2)
     free_at = math.ceil((begin + count * each).timestamp() * 1000)
-    return Admission(count=count, ledger=Ledger(entries=entries, free_at=free_at), delay=begin - now, moment=moment)
+    entered = replace(present, entries=entries, free_at=free_at)
+    return Admission(count=count, ledger=entered, delay=begin - now, moment=moment)
 
 
 def _moment(milliseconds: int) -> datetime:
@@ -132,7 +181,8 @@ def seconds_until_more(ledger: Ledger, budget: Budget, now: datetime) -> int:
     """Whole seconds until more may be asked for than now, at least one; the next entry has ceased to weigh then."""
     present = ledger.weighing(budget, now)
     if not present.entries:
-        return 1
+        # the way is free, but for one who is served first and must come any moment
+        return max(1, math.ceil(budget.grace.total_seconds() / 10)) if present.waiting else 1
     ends = min(present.entries) + budget.period.total_seconds()
     return max(1, math.ceil(ends - now.timestamp()))
 

@@ -76,7 +76,7 @@ class Requests:
         while batch := list(itertools.islice(rows, most)):
             clock.sleep(scenario.seconds_between_batches)
             while batch:
-                count = allowance.take(batch)
+                count = allowance.take(batch, owner="simulated")
                 if count:
                     asked, batch = batch[:count], batch[count:]
                     begun = clock.seconds

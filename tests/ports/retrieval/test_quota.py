@@ -10,10 +10,14 @@ from solution.application.adapters.quota import DynamoQuotaLedger
 from solution.application.in_memory.clock import START
 from solution.application.in_memory.quota import InMemoryQuotaLedger
 from solution.application.ports.quota import LedgerPage, QuotaLedger
-from solution.domain.pacing import Ledger
+from solution.domain.pacing import Ledger, Waiter
 
 LATER = START + timedelta(days=2)
-ENTRIES = Ledger(entries={1_740_830_700: 5 * 1024**4, 1_740_831_000: 1}, free_at=1_740_830_401_234)
+ENTRIES = Ledger(
+    entries={1_740_830_700: 5 * 1024**4, 1_740_831_000: 1},
+    free_at=1_740_830_401_234,
+    waiting=(Waiter(owner="run-2", size=6 * 1024**4, until=1_740_831_300), Waiter(owner="run-1|rule", size=1, until=5)),
+)
 
 
 @pytest.fixture(params=["in memory", "DynamoDB"])

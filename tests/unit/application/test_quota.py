@@ -21,7 +21,7 @@ from solution.domain.archive import Tier
 from solution.domain.errors import InvalidInput, QuotaUsed, Throttled
 from solution.domain.pacing import Budget
 from solution.domain.status import ArchiveStatus
-from tests.builders import archive_id, content
+from tests.builders import RUN, archive_id, content
 from tests.unit.application.world import Crash, World
 
 DAY = timedelta(days=1)
@@ -238,3 +238,31 @@ def test_an_extension_costs_no_budget_and_a_closed_window_does() -> None:
     assert world.extend() == Extended(extended=0, requested_again=0)
     world.clock.advance(timeout(world)())
     assert world.extend() == Extended(extended=0, requested_again=2)
+
+
+def test_an_archive_larger_than_the_budget_is_asked_for_although_another_run_never_pauses() -> None:
+    ledger, clock, budget = InMemoryQuotaLedger(), ManualClock(), Budget(size=100, period=DAY)
+    allowance = Allowance(ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=budget, jobs_per_second=100)
+    timeout = CalculateTimeout(ledger=ledger, clock=clock, budget=budget)
+    allowance.take([10] * 5, owner="other")
+    begun = clock.now()
+    while not allowance.take([101], owner="giant"):
+        allowance.take([10] * 5, owner="other")
+        clock.advance(timeout())
+        allowance.take([10] * 5, owner="other")
+        assert clock.now() - begun < 1.1 * DAY
+    assert ledger.page.ledger.size == 101
+    assert [one.owner for one in ledger.page.ledger.waiting] == ["other"]
+
+
+def test_archives_asked_for_by_a_rule_wait_for_themselves() -> None:
+    world = World(vault(1, 60), budget=60)
+    world.ask()
+    world.finish_jobs()
+    world.deliver(world.notifications)
+    world.clock.advance(24 * 3600)
+    assert world.extend() == Extended(extended=0, requested_again=0)
+    assert [(one.owner, one.size) for one in world.ledger.page.ledger.waiting] == [(f"{RUN}|rule", 60)]
+    world.clock.advance(3600)
+    assert world.extend() == Extended(extended=0, requested_again=1)
+    assert world.ledger.page.ledger.waiting == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -92,20 +93,21 @@ def periods(draw: st.DrawFn) -> timedelta:
             st.floats(0, 1.2),  # pause before it, in periods
             st.floats(0, 1),  # when in its grace it goes out
             st.booleans(),  # whether it dies before
+            st.sampled_from(["", "run-1", "run-2", "run-3"]),  # whose it is
         ),
         max_size=25,
     ),
 )
 def test_no_stretch_of_a_period_ever_holds_more_than_the_budget(
-    period: timedelta, steps: list[tuple[list[int], float, float, bool]]
+    period: timedelta, steps: list[tuple[list[int], float, float, bool, str]]
 ) -> None:
     """Any number of runs make such steps on one ledger: it orders them. What died is asked for anew in later steps."""
     budget = Budget(size=100, period=period)
     ledger, now = Ledger(), START
     asked: list[Asked] = []
-    for sizes, pause, lateness, dies in steps:
+    for sizes, pause, lateness, dies, owner in steps:
         now += period * pause
-        admission = admit(ledger, budget, sizes, now)
+        admission = admit(ledger, budget, sizes, now, owner=owner)
         ledger = admission.ledger
         if not dies:
             asked += [Asked(now + budget.grace * lateness, size) for size in sizes[: admission.count]]
@@ -135,3 +137,98 @@ def test_waiting_as_told_always_leads_on_and_asks_for_everything(period: timedel
 def test_what_fits_is_admitted_at_once(period: timedelta, sizes: list[int]) -> None:
     budget = Budget(size=sum(sizes), period=period)
     assert admit(Ledger(), budget, sizes, START).count == len(sizes)
+
+
+# --- who waits
+
+
+def refused(ledger: Ledger, owner: str, size: int, now: datetime = START) -> Ledger:
+    """The ledger after this one got nothing."""
+    admission = admit(ledger, BUDGET, [size], now, owner=owner)
+    assert admission.count == 0
+    return admission.ledger
+
+
+def test_who_is_refused_is_served_before_those_who_come_later() -> None:
+    used = admit(Ledger(), BUDGET, [70], START).ledger
+    ledger = refused(used, "large", 60)
+    ledger = refused(ledger, "small", 1)  # there is room for it now, but then there would be none for the large one
+    tomorrow = START + DAY + timedelta(minutes=5)
+    taken = admit(ledger, BUDGET, [30, 30], tomorrow, owner="newcomer")
+    assert (taken.count, [one.owner for one in taken.ledger.waiting]) == (1, ["large", "small"])
+    taken = admit(taken.ledger, BUDGET, [60, 60], tomorrow, owner="large")
+    assert (taken.count, [one.owner for one in taken.ledger.waiting]) == (1, ["small"])
+    taken = admit(taken.ledger, BUDGET, [1], tomorrow, owner="small")
+    assert (taken.count, taken.ledger.waiting) == (1, ())
+
+
+def test_who_waits_keeps_its_place_however_often_it_asks() -> None:
+    ledger = admit(Ledger(), BUDGET, [100], START).ledger
+    for owner in ("one", "two", "one", "three", "two", "one"):
+        ledger = refused(ledger, owner, 5)
+    assert [one.owner for one in ledger.waiting] == ["one", "two", "three"]
+
+
+def test_who_has_no_name_does_not_wait() -> None:
+    assert admit(admit(Ledger(), BUDGET, [100], START).ledger, BUDGET, [1], START).ledger.waiting == ()
+
+
+def test_what_costs_nothing_is_never_set_back() -> None:
+    ledger = refused(admit(Ledger(), BUDGET, [100], START).ledger, "giant", 500)
+    assert admit(ledger, BUDGET, [0, 0, 7], START, owner="other").count == 2
+
+
+def test_who_does_not_come_back_as_it_said_has_lost_its_place() -> None:
+    ledger = refused(admit(Ledger(), BUDGET, [100], START).ledger, "stopped", 100)
+    tomorrow = START + DAY + timedelta(minutes=5)
+    assert admit(ledger, BUDGET, [1], tomorrow, owner="other").count == 0
+    assert admit(ledger, BUDGET, [1], tomorrow + BUDGET.grace, owner="other").count == 1
+    assert seconds_until_more(ledger, BUDGET, tomorrow) == 30
+
+
+def test_a_rule_keeps_its_place_until_it_ticks_again() -> None:
+    used = admit(Ledger(), BUDGET, [100], START).ledger
+    two_hours = timedelta(hours=2)
+    ledger = admit(used, BUDGET, [5], START, owner="rule", back_within=two_hours).ledger
+    assert [one.owner for one in ledger.weighing(BUDGET, START + two_hours - timedelta(seconds=1)).waiting] == ["rule"]
+    assert ledger.weighing(BUDGET, START + two_hours).waiting == ()
+
+
+def test_an_archive_larger_than_the_budget_is_not_starved_by_other_runs() -> None:
+    """One with archives for months comes first at every piece of the budget that becomes free."""
+    ledger, now, waited = admit(Ledger(), BUDGET, [50], START).ledger, START, 0
+    while admit(ledger, BUDGET, [101], now, owner="giant").count == 0:
+        ledger = admit(ledger, BUDGET, [101], now, owner="giant").ledger
+        ledger = admit(ledger, BUDGET, [1] * 10, now, owner="other").ledger
+        waited = seconds_until_more(ledger, BUDGET, now)
+        now += timedelta(seconds=waited)
+        ledger = admit(ledger, BUDGET, [1] * 10, now, owner="other").ledger
+        assert now - START <= 1.1 * DAY
+
+
+@given(
+    period=st.sampled_from([timedelta(seconds=600), DAY]),
+    runs=st.lists(st.lists(st.integers(1, 250), min_size=1, max_size=12), min_size=1, max_size=5),
+    dead=st.sets(st.integers(0, 4)),
+    order=st.randoms(use_true_random=False),
+)
+def test_each_run_gets_its_next_archive_within_two_periods_for_each_of_the_others(
+    period: timedelta, runs: list[list[int]], dead: set[int], order: random.Random
+) -> None:
+    """Runs come when they are told to; those that are ``dead`` come once and never again."""
+    budget = Budget(size=100, period=period)
+    ledger, now = Ledger(), START
+    due = dict.fromkeys(range(len(runs)), START)
+    since = dict.fromkeys(range(len(runs)), START)
+    while due:
+        now = max(now, min(due.values()))
+        run = order.choice([one for one, at in due.items() if at <= now])
+        admission = admit(ledger, budget, runs[run], now, owner=f"run-{run}")
+        ledger, runs[run] = admission.ledger, runs[run][admission.count :]
+        if admission.count:
+            since[run] = now
+        if not runs[run] or run in dead:
+            del due[run]
+            continue
+        assert now - since[run] <= (2 * len(since) + 1) * (period + 3 * budget.grace)
+        due[run] = now + timedelta(seconds=seconds_until_more(ledger, budget, now))

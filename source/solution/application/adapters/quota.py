@@ -9,7 +9,7 @@ from solution.application.adapters.dynamodb import Item, number, text
 from solution.application.ports.quota import LedgerPage
 from solution.contract import tables
 from solution.contract.tables import QuotaItem
-from solution.domain.pacing import Ledger
+from solution.domain.pacing import Ledger, Waiter
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,11 @@ class DynamoQuotaLedger:
         if item is None:
             return LedgerPage(ledger=Ledger(), version=0)
         entries = {int(moment): int(size["N"]) for moment, size in item[QuotaItem.ENTRIES]["M"].items()}
-        ledger = Ledger(entries=entries, free_at=int(item[QuotaItem.FREE_AT]["N"]))
+        ledger = Ledger(
+            entries=entries,
+            free_at=int(item[QuotaItem.FREE_AT]["N"]),
+            waiting=tuple(_parse_waiter(one["M"]) for one in item.get(QuotaItem.WAITING, {"L": []})["L"]),
+        )
         return LedgerPage(ledger=ledger, version=int(item[QuotaItem.VERSION]["N"]))
 
     def replace(self, ledger: Ledger, *, version: int, expires: datetime) -> bool:
@@ -49,6 +53,7 @@ class DynamoQuotaLedger:
                     QuotaItem.VERSION: number(version + 1),
                     QuotaItem.ENTRIES: {"M": {str(moment): number(size) for moment, size in ledger.entries.items()}},
                     QuotaItem.FREE_AT: number(ledger.free_at),
+                    QuotaItem.WAITING: {"L": [{"M": _waiter(one)} for one in ledger.waiting]},
                     tables.EXPIRES_AT: number(math.ceil(expires.timestamp())),
                 },
                 ConditionExpression="attribute_not_exists(#version) OR #version = :version",
@@ -58,3 +63,11 @@ class DynamoQuotaLedger:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _waiter(waiter: Waiter) -> Item:
+    return {"owner": text(waiter.owner), "size": number(waiter.size), "until": number(waiter.until)}
+
+
+def _parse_waiter(item: Item) -> Waiter:
+    return Waiter(owner=item["owner"]["S"], size=int(item["size"]["N"]), until=int(item["until"]["N"]))

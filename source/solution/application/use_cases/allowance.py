@@ -25,6 +25,12 @@ _log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 20
 
+_BY_RULE: Final = "|rule"
+"""Behind a run's id: the same run asking by rule waits for itself."""
+
+_TICKS: Final = 12
+"""In a twelfth of a period, two hours of a day, a rule has ticked again."""
+
 
 class Allowance:
     """Enters archives into the ledger before they are asked for.
@@ -56,13 +62,16 @@ class Allowance:
         deadline: Deadline,
         settle: Callable[[list[Outcome]], None],
         go_on: Callable[[], bool],
+        by_rule: bool = False,
     ) -> int:
         """Ask for as many wishes, from the first, as the budget allows for now; returns how many have an outcome.
 
-        ``go_on`` is asked before each request, and may end it. Raises as `JobAsker.ask` does, and as `take`.
+        ``go_on`` is asked before each request, and may end it. ``by_rule``: who is refused comes back with a tick of
+        the rule, not when `CalculateTimeout` says. Raises as `JobAsker.ask` does, and as `take`.
         """
         until = self.until(deadline)
-        admission = self._admit([wish.cost for wish in wishes])
+        owner = f"{run}{_BY_RULE}" if by_rule else run
+        admission = self._admit([wish.cost for wish in wishes], owner, by_rule=by_rule)
         if admission is None:
             return 0
         settled = 0
@@ -74,7 +83,7 @@ class Allowance:
 
         def enter_again(wish: Wish) -> None:
             with self._lock:
-                if not self.take([wish.cost]):
+                if not self.take([wish.cost], owner=owner):
                     raise QuotaUsed(
                         f"Glacier has not answered, and the budget does not allow for {wish.archive_id} again"
                     )
@@ -95,26 +104,38 @@ class Allowance:
             )
         return settled
 
-    def take(self, sizes: Sequence[int]) -> int:
+    def take(self, sizes: Sequence[int], *, owner: str = "") -> int:
         """How many archives of these sizes, from the first, may be asked for; an `until` of before says how long.
 
-        Size 0 stands for a request that costs no budget. Waits for the turn, which other runs' requests may delay.
+        Size 0 stands for a request that costs no budget. An ``owner`` with a name that gets none is served before those
+        who come after it. Waits for the turn, which other runs' requests may delay.
         Raises `Throttled` when other runs write the ledger all the time.
         """
-        admission = self._admit(sizes)
+        admission = self._admit(sizes, owner)
         return admission.count if admission else 0
 
-    def _admit(self, sizes: Sequence[int]) -> Admission | None:
+    def _admit(self, sizes: Sequence[int], owner: str, *, by_rule: bool = False) -> Admission | None:
         if not sizes:
             return None
         for attempt in range(_ATTEMPTS):
             page = self._ledger.read()
             now = self._clock.now()
-            admission = admit(page.ledger, self._budget, sizes, now, each=self._each)
-            if not admission.count:
-                _log.info("The retrieval budget is used", extra={"weighing_bytes": admission.ledger.size})
-                return None
+            admission = admit(
+                page.ledger,
+                self._budget,
+                sizes,
+                now,
+                each=self._each,
+                owner=owner,
+                back_within=self._budget.period / _TICKS if by_rule else None,
+            )
             if self._write(admission.ledger, page):
+                if not admission.count:
+                    _log.info(
+                        "The retrieval budget is used",
+                        extra={"weighing_bytes": admission.ledger.size, "waiting": len(admission.ledger.waiting)},
+                    )
+                    return None
                 self._clock.sleep(admission.delay.total_seconds())
                 return admission
             self._clock.sleep(self._jitter.delay(attempt))

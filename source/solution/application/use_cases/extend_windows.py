@@ -94,7 +94,7 @@ class ExtendWindows:
         ]
         wishes.sort(key=lambda wish: wish.cost > 0)  # those that cost no budget first
         go_on = partial(self._standing.goes_on, run)
-        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on)
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on, by_rule=True)
         return Extended(extended=counts[True], requested_again=counts[False])
 
     def _is_due(self, record: ArchiveRecord, now: datetime) -> bool:

@@ -134,7 +134,7 @@ class FollowUpRetrievals:
         ]
         run = batch.workflow_run
         go_on = partial(self._standing.goes_on, run)
-        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on)
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on, by_rule=True)
         return renewed
 
     def _replace_job(self, record: ArchiveRecord, outcome: Outcome) -> bool:
