@@ -1,12 +1,20 @@
-"""What holds for every test of this house."""
+"""What the processes of a test session share."""
 
 from __future__ import annotations
 
-import os
+import pytest
 
-from hypothesis import settings
+from tests import shared
 
-# A deadline is a timed assertion, and a busy machine would fail it. In CI the examples are the same at every run, so
-# that a change is judged by what it changed; at home each run looks somewhere else.
-settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("house")
+_made_here = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the first test, and before workers start."""
+    config.stash[_made_here] = shared.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After the last test."""
+    if config.stash[_made_here]:
+        shared.end()

@@ -7,22 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from solution.local import Instance
-from tests.local import shared
 from tests.local.deployed import Solution, deployed_solution
 from tests.local.support import LocalAws, free_port
 
-_made_here = pytest.StashKey[bool]()
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Before the first test, and before workers start."""
-    config.stash[_made_here] = shared.begin()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """After the last test."""
-    if config.stash[_made_here]:
-        shared.end()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole transfers first, which take minutes: at the end, a process would be busy alone with the last of them."""
+    items.sort(key=lambda item: item.path.name.startswith("test_local_"))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from solution.cli.demo.run import demo_parameters, time_factor
 from solution.cli.target import Target, target_of
 from solution.contract import tables
 from solution.local import Deployment, Instance, up
-from tests.local import shared
+from tests import shared
 from tests.local.support import unique
 
 ARCHIVES = 60

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,25 @@ def test_up_deploys_and_scales_durations_and_a_second_time_changes_nothing(tmp_p
         assert client(instance, "s3").head_bucket(Bucket="archives-go-here")
     finally:
         instance.stop()
+
+
+def test_up_synthesises_the_application_unless_it_is_given_an_assembly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, str] | None] = []
+
+    def synthesise(outdir: Path, context: Mapping[str, str] | None = None) -> Path:
+        asked.append(context)
+        template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Made": {"Value": "yes"}}}
+        return assembly(outdir, "solution", template)
+
+    monkeypatch.setattr(sys.modules["solution.local.up"], "synthesise", synthesise)
+    try:
+        made = up(port=free_port(), state_dir=tmp_path / "state", context={"output_bucket_name": "mine"})
+        assert made.outputs == {"Made": "yes"}
+        assert asked == [{"skip_integration_tests": "true", "output_bucket_name": "mine"}]
+    finally:
+        Instance(tmp_path / "state").stop()
 
 
 def test_up_stops_what_it_started_when_the_deployment_fails(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from solution.cli.target import target_of
 from solution.local import Instance, up
+from tests import shared
 from tests.local.deployed import Solution
 from tests.local.support import free_port, unique
 from tests.workflows.stubs import Stubs, exchange
@@ -18,7 +19,7 @@ from tests.workflows.world import World
 def prepared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The solution at the speed of AWS, so that no rule ticks while a story is told."""
     state_dir = tmp_path_factory.mktemp("workflows")
-    deployment = up(port=free_port(), state_dir=state_dir)
+    deployment = up(port=free_port(), state_dir=state_dir, assembly=shared.assembly())
     try:
         solution = Solution(
             target=target_of(deployment.environment), environment=deployment.environment, state_dir=state_dir

@@ -81,8 +81,13 @@ class World:
         self.stubs.answer(RUN_CLOSER, quiet)
 
     def end(self) -> None:
-        """Let go whoever still waits for an answer."""
+        """Let go whoever still waits for an answer, and stop what would go on asking during the next test."""
         self.stubs.over.set()
+        client = self._client("stepfunctions")
+        for arn in self._machines.values():
+            pages = client.get_paginator("list_executions").paginate(stateMachineArn=arn, statusFilter="RUNNING")
+            for execution in [execution for page in pages for execution in page["executions"]]:
+                client.stop_execution(executionArn=execution["executionArn"])
 
     # --- state machines
 
