@@ -28,7 +28,7 @@ from solution.application.handlers import (
 )
 from solution.application.wiring import process, retrieval
 from solution.contract.messages import dump_sorted_row
-from solution.contract.tables import completion_job_id
+from solution.contract.tables import QUOTA_PK, QuotaItem, completion_job_id
 from solution.domain.archive import Archive
 from solution.domain.chunk_plan import MIB
 from solution.domain.tree_hash import tree_hash
@@ -247,6 +247,57 @@ def test_an_archive_whose_job_glacier_has_forgotten_is_asked_for_anew(stack: Sta
     answer = extend_window_request.handler(tick, CONTEXT)
     assert (answer["announced"], answer["renewed"]) == (0, 1)
     assert stack.calls["InitiateJob"] == 2
+
+
+def announced(stack: Stack) -> None:
+    """Glacier ends its jobs, and what it announces is heard."""
+    stack.clock.advance(13 * 3600)
+    stack.notifier.published.clear()
+    stack.glacier.service.run_due()
+    for _, message in stack.notifier.published:
+        assert notifications_processor.handler(sqs_event(json.dumps(message)), CONTEXT) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("size", [1, 8 * MIB + 1])
+def test_a_closed_window_is_asked_for_again_by_the_rule_and_entered_into_the_ledger(
+    stack: Stack, sqs: SQSClient, dynamodb: DynamoDBClient, s3: S3Client, size: int
+) -> None:
+    data = content(size)
+    event = batch(stack, {"late.bin": data})
+    initiate_archive_retrieval.handler(event, CONTEXT)
+    announced(stack)
+    stack.clock.advance(25 * 3600)
+    copy(stack, sqs)
+    assert (stack.calls["InitiateJob"], stack.calls["PutObject"] + stack.calls["UploadPart"]) == (1, 0)
+    tick = {"BatchInput": event["BatchInput"], "Items": [{"ArchiveId": event["Items"][0]["ArchiveId"]}]}
+    assert extend_window_request.handler(tick, CONTEXT)["requested_again"] == 1
+    assert stack.calls["InitiateJob"] == 2
+    ledger = dynamodb.get_item(TableName=stack.metrics, Key={"pk": {"S": QUOTA_PK}})["Item"]
+    assert sum(int(entry["N"]) for entry in ledger[QuotaItem.ENTRIES]["M"].values()) == 2 * size
+    announced(stack)
+    copy(stack, sqs)
+    for body in received(sqs, stack.validations):
+        assert archive_validation.handler(sqs_event(body), CONTEXT) == {"batchItemFailures": []}
+    assert s3.get_object(Bucket=stack.bucket, Key=f"{RUN}/late.bin")["Body"].read() == data
+
+
+def test_a_throttled_download_is_tried_again_in_the_same_invocation(stack: Stack, sqs: SQSClient, s3: S3Client) -> None:
+    stage(stack, {"a.bin": b"a"})
+    throttling = Fault(kind=FaultKind.ERROR, operation="GetJobOutput", status=400, code="ThrottlingException", times=2)
+    stack.glacier.service.faults.add(throttling)
+    assert copy(stack, sqs) == 1
+    assert stack.calls["GetJobOutput"] == 3
+    assert s3.get_object(Bucket=stack.bucket, Key=f"{RUN}/a.bin")["Body"].read() == b"a"
+
+
+def test_a_request_that_glacier_answers_with_an_error_is_repeated_and_entered_once(
+    stack: Stack, dynamodb: DynamoDBClient
+) -> None:
+    stack.glacier.service.faults.add(Fault(kind=FaultKind.ERROR, operation="InitiateJob", status=500, times=1))
+    event = batch(stack, {"a.bin": b"aaaaa"})
+    assert initiate_archive_retrieval.handler(event, CONTEXT) == {"requested": 1, "failed": 0, "already": 0}
+    ledger = dynamodb.get_item(TableName=stack.metrics, Key={"pk": {"S": QUOTA_PK}})["Item"]
+    assert sum(int(entry["N"]) for entry in ledger[QuotaItem.ENTRIES]["M"].values()) == 5
 
 
 def test_an_archive_of_several_chunks_is_proven_and_completed(stack: Stack, sqs: SQSClient, s3: S3Client) -> None:

@@ -184,6 +184,34 @@ def test_another_object_under_the_key_is_not_overwritten_and_the_collision_is_ex
     assert "another object under the key 'run-1/small.bin'" in (record.failure or "")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({keys.METADATA_ARCHIVE_ID: "another"}, "archive id in its metadata is 'another'"),
+        ({}, "archive id in its metadata is None"),
+        (None, "size is 1999"),
+    ],
+    ids=["the same bytes of another archive", "the same bytes of nobody knows what", "the same archive, cut"],
+)
+@pytest.mark.holds(4)
+def test_an_object_that_is_there_already_is_a_success_only_if_it_is_this_archive(
+    metadata: dict[str, str] | None, why: str
+) -> None:
+    world, other = staged(small=SMALL), staged(small=SMALL)
+    other.drain()
+    [kept] = other.objects.objects.values()
+    world.objects.objects[f"{RUN}/small.bin"] = kept
+    world.drain()
+    assert world.status("small") is ArchiveStatus.DOWNLOADED
+
+    stored = replace(kept.stored, size=1999) if metadata is None else replace(kept.stored, metadata=metadata)
+    world = staged(small=SMALL)
+    world.objects.objects[f"{RUN}/small.bin"] = replace(kept, stored=stored)
+    world.drain()
+    assert world.status("small") is ArchiveStatus.FAILED
+    assert why in (world.record("small").failure or "")
+
+
 @pytest.mark.holds(4)
 def test_a_put_whose_answer_was_lost_is_proven_by_the_object() -> None:
     world = staged(small=SMALL)
