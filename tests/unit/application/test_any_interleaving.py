@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from solution.domain.chunk_plan import MIB
-from solution.domain.errors import NotPossible
+from solution.domain.errors import NotPossible, Throttled
 from solution.domain.status import ArchiveStatus
 from tests import builders
-from tests.unit.application.world import Queue, World
+from tests.unit.application.world import Crash, Queue, World
 
 CONTENTS = {
     **{f"small {number}": builders.content(1 + 300 * number, number) for number in range(9)},
@@ -90,6 +90,14 @@ class AnyInterleaving(RuleBasedStateMachine):
         """Changes that could not be counted are read again."""
         self.world.find_changes()
 
+    @rule(calls=st.integers(1, 30), after=st.booleans())
+    def tick(self, calls: int, after: bool) -> None:
+        """The rule looks for windows and silence, and may end at a call."""
+        self.world.fuse.arm(calls, after=after)
+        with contextlib.suppress(Crash, Throttled):
+            self.world.extend()
+            self.world.follow_up()
+
     # what should not
 
     @rule(changes=st.integers(1, 20))
@@ -106,8 +114,9 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     @rule(requests=st.integers(1, 5), calls=st.integers(1, 12), after=st.booleans())
     def hinder(self, requests: int, calls: int, after: bool) -> None:
-        """Glacier asks to slow down, and a function ends at a call."""
+        """Glacier asks to slow down or gives no answer, and a function ends at a call."""
         self.world.glacier.throttle_next = requests
+        self.world.glacier.lose_answers_next = requests % 2
         self.world.fuse.arm(calls, after=after)
 
     @rule()
@@ -161,6 +170,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         world = self.world
         world.fuse.at = None
         world.glacier.cut_next = world.glacier.corrupt_next = world.glacier.throttle_next = 0
+        world.glacier.lose_answers_next = 0
         world.resume()
         world.clock.advance(25 * 3600)  # the budget's day is over, and what was staged has expired
         assert world.ask() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import pytest
 
 from solution.application.in_memory.clock import ManualClock
-from solution.application.use_cases.backoff import TokenBucket
+from solution.application.in_memory.glacier import InMemoryGlacier
+from solution.application.use_cases.asking import JobAsker
+from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.request_archives import Requested
+from solution.domain.archive import Tier
 from solution.domain.errors import InvalidInput, Throttled, TransientError
 from solution.domain.status import ArchiveStatus
 from tests import builders
@@ -236,3 +240,28 @@ def test_a_record_left_by_another_run_is_none_of_ours() -> None:
     world = World(many(1))
     world.records.create([builders.record(world.archives["archive 0"], run="run-2")])
     assert world.ask() == Requested(requested=1, failed=0, already=0)
+
+
+class Meeting(InMemoryGlacier):
+    """Answers nobody before two dozen ask at the same time."""
+
+    def __init__(self, clock: ManualClock, archives: dict[str, bytes]) -> None:
+        super().__init__(clock, archives)
+        self._meet = threading.Barrier(24, timeout=30)
+
+    def request_archive(self, *, vault: str, archive_id: str, tier: Tier, run: str) -> str:
+        self._meet.wait()
+        return super().request_archive(vault=vault, archive_id=archive_id, tier=tier, run=run)
+
+
+def test_two_dozen_archives_of_a_batch_are_asked_for_at_the_same_time() -> None:
+    world = World(many(96))
+    world.glacier = Meeting(world.clock, world.glacier.archives)
+    world.request._asker = JobAsker(
+        glacier=world.glacier,
+        clock=world.clock,
+        bucket=TokenBucket(world.clock, 100),
+        jitter=FullJitter(seed=1),
+    )
+    assert world.ask() == Requested(requested=96, failed=0, already=0)
+    assert sorted(world.glacier.asked) == sorted(record.archive_id for record in world.records.records.values())
