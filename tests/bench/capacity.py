@@ -38,8 +38,8 @@ def _value_size(value: dict[str, Any]) -> int:
         return len(content)
     if kind in ("SS", "BS"):
         return sum(len(one) for one in content)
-    if kind == "M":
-        return 3 + item_size(content) + len(content)
+    if kind in ("M", "L"):
+        return 3 + len(content) + (item_size(content) if kind == "M" else sum(map(_value_size, content)))
     if kind in ("BOOL", "NULL"):
         return 1
     raise ValueError(f"no item of this solution holds a value of type {kind}: tell its size here")

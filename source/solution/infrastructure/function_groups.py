@@ -382,7 +382,7 @@ class RequestFunctions(Construct):
             does="Asks again for archives whose window is about to close, and what became of overdue retrievals",
             grants=[
                 vaults("DescribeJob", "InitiateJob"),
-                table(tables.retrieval, "BatchGetItem", "UpdateItem"),
+                table(tables.retrieval, "BatchGetItem", "GetItem", "PartiQLUpdate", "UpdateItem"),
                 table(tables.metrics, "GetItem", "PutItem"),
                 send(queues.notifications.queue),
             ],

@@ -213,6 +213,28 @@ def test_that_glacier_was_asked_is_remembered_for_the_present_job(
     assert (found.status, found.requested_at) == (status, LATER)
 
 
+@pytest.mark.parametrize("status", [S.REQUESTED, S.STAGED])
+def test_of_two_who_have_seen_an_archive_one_asks_for_it(records: TransferRecords, status: ArchiveStatus) -> None:
+    bring_to(records, status)
+    seen = records.load(RUN, ONE)
+    assert seen is not None
+    assert records.claim_asking([seen], now=LATER) == {ONE}
+    assert records.claim_asking([seen], now=END) == set()
+    records.release_asking([seen], claimed_at=END)
+    assert records.claim_asking([seen], now=LATER) == set()
+    records.release_asking([seen], claimed_at=LATER)
+    assert records.load(RUN, ONE) == seen
+    assert records.claim_asking([seen], now=LATER) == {ONE}
+
+
+def test_a_copied_archive_is_not_claimed(records: TransferRecords) -> None:
+    bring_to(records, S.STAGED)
+    seen = records.load(RUN, ONE)
+    assert seen is not None
+    records.complete(RUN, ONE, checksum="c2hhMjU2", now=LATER)
+    assert records.claim_asking([seen], now=LATER) == set()
+
+
 def test_a_window_that_closed_before_its_time_ends_now_and_only_once(records: TransferRecords) -> None:
     bring_to(records, S.STAGED)
     assert not records.close_window(RUN, ONE, expired_job="job-0", now=LATER)

@@ -146,6 +146,24 @@ class DynamoTransferRecords:
         )
         return moved
 
+    def claim_asking(self, seen: Sequence[ArchiveRecord], *, now: datetime) -> set[str]:
+        """One statement per archive."""
+        return _held(seen, write_many(self._client, [self._ask_at(one, one.requested_at, now) for one in seen]))
+
+    def release_asking(self, seen: Sequence[ArchiveRecord], *, claimed_at: datetime) -> None:
+        """One statement per archive."""
+        write_many(self._client, [self._ask_at(one, claimed_at, one.requested_at or claimed_at) for one in seen])
+
+    def _ask_at(self, seen: ArchiveRecord, before: datetime | None, after: datetime) -> Statement:
+        asked, moment = f'"{A.REQUESTED_AT}"', [text(format_time(before))] if before else []
+        return self._update(
+            archive_key(seen.run, seen.archive_id),
+            {A.REQUESTED_AT: text(format_time(after))},
+            ASKED_ABOUT,
+            condition=f'"{A.JOB_ID}"=? AND {asked}=?' if moment else f'"{A.JOB_ID}"=? AND {asked} IS MISSING',
+            values=[text(seen.job_id or ""), *moment],
+        )
+
     def request_again(self, run: str, archive_id: str, *, expired_job: str, new_job: str, now: datetime) -> bool:
         """One UpdateItem."""
         moved, _ = self._move(

@@ -113,6 +113,19 @@ class InMemoryTransferRecords:
     def note_asked(self, run: str, archive_id: str, *, job_id: str, now: datetime) -> bool:
         return self._set(run, archive_id, ASKED_ABOUT, {"requested_at": now}, lambda record: record.job_id == job_id)[0]
 
+    def claim_asking(self, seen: Sequence[ArchiveRecord], *, now: datetime) -> set[str]:
+        return {one.archive_id for one in seen if self._ask_at(one, one.requested_at, now)}
+
+    def release_asking(self, seen: Sequence[ArchiveRecord], *, claimed_at: datetime) -> None:
+        for one in seen:
+            self._ask_at(one, claimed_at, one.requested_at)
+
+    def _ask_at(self, seen: ArchiveRecord, before: datetime | None, after: datetime | None) -> bool:
+        def unchanged(record: ArchiveRecord) -> bool:
+            return (record.job_id, record.requested_at) == (seen.job_id, before)
+
+        return self._set(seen.run, seen.archive_id, ASKED_ABOUT, {"requested_at": after}, unchanged)[0]
+
     def request_again(self, run: str, archive_id: str, *, expired_job: str, new_job: str, now: datetime) -> bool:
         return self._set(
             run,

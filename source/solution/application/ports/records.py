@@ -175,6 +175,17 @@ class TransferRecords(Protocol):
         """
         ...
 
+    def claim_asking(self, seen: Sequence[ArchiveRecord], *, now: datetime) -> set[str]:
+        """Remember that Glacier is asked from now on for archives that are, in job and ``requested_at``, as ``seen``.
+
+        Returns the ids of those that were.
+        """
+        ...
+
+    def release_asking(self, seen: Sequence[ArchiveRecord], *, claimed_at: datetime) -> None:
+        """Take `claim_asking` back, for archives that nobody has changed since."""
+        ...
+
     def request_again(self, run: str, archive_id: str, *, expired_job: str, new_job: str, now: datetime) -> bool:
         """``staged`` or ``requested`` with the job that is gone → ``requested`` with the new one."""
         ...

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from solution.application.ports.records import Outcome
     from solution.application.use_cases.asking import JobAsker, Wish
     from solution.application.use_cases.backoff import FullJitter
+    from solution.application.use_cases.claims import Claims
     from solution.domain.pacing import Admission, Budget, Ledger
 
 _log = logging.getLogger(__name__)
@@ -62,16 +63,17 @@ class Allowance:
         deadline: Deadline,
         settle: Callable[[list[Outcome]], None],
         go_on: Callable[[], bool],
-        by_rule: bool = False,
+        claims: Claims | None = None,
     ) -> int:
         """Ask for as many wishes, from the first, as the budget allows for now; returns how many have an outcome.
 
-        ``go_on`` is asked before each request, and may end it. ``by_rule``: who is refused comes back with a tick of
-        the rule, not when `CalculateTimeout` says. Raises as `JobAsker.ask` does, and as `take`.
+        ``go_on`` is asked before each request, and may end it. With ``claims`` a rule asks: what it has not claimed is
+        left to who has, and if it is refused it comes back with the next tick, not when `CalculateTimeout` says.
+        Raises as `JobAsker.ask` does, and as `take`.
         """
         until = self.until(deadline)
-        owner = f"{run}{_BY_RULE}" if by_rule else run
-        admission = self._admit([wish.cost for wish in wishes], owner, by_rule=by_rule)
+        owner = f"{run}{_BY_RULE}" if claims else run
+        admission = self._admit([wish.cost for wish in wishes], owner, by_rule=claims is not None)
         if admission is None:
             return 0
         settled = 0
@@ -88,14 +90,19 @@ class Allowance:
                         f"Glacier has not answered, and the budget does not allow for {wish.archive_id} again"
                     )
 
-        def give_back(unheard: Sequence[Wish]) -> None:
-            self._give_back(admission.moment, sum(wish.cost for wish in unheard))
-
         admitted = wishes[: admission.count]
+        mine = claims.claim(admitted) if claims else admitted
+
+        def give_back(unheard: Sequence[Wish]) -> None:
+            if claims:
+                claims.release(unheard)
+            others = sum(wish.cost for wish in admitted) - sum(wish.cost for wish in mine)
+            self._give_back(admission.moment, others + sum(wish.cost for wish in unheard))
+
         with contextlib.suppress(QuotaUsed):
             asker.ask(
                 run,
-                admitted,
+                mine,
                 deadline=until,
                 settle=count,
                 enter_again=enter_again,

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.asking import Wish
+from solution.application.use_cases.claims import Claims
 from solution.domain.pacing import needs_extension
 from solution.domain.status import ArchiveStatus
 
@@ -36,11 +37,14 @@ class ExtendWindows:
     """A new job on a staged archive costs nothing and moves its window; a closed window needs a new retrieval, which
     counts against the budget: what that does not allow for is left to the next tick.
 
-    The rule that starts this ticks more often than a job takes, so what has been asked for is remembered and left
+    The rule that starts this ticks more often than a job takes, and than a million archives take: two executions may
+    overlap. So it is noted with each archive before it is asked for (`Claims`), by one of them, and the archive is left
     alone until the answer is long overdue.
     """
 
     _OVERDUE_THRESHOLDS = 3
+    _AT_WORK = 20
+    """For a twentieth of the threshold, 15 minutes, an execution may still be about to ask for a closed window."""
 
     def __init__(
         self,
@@ -94,7 +98,8 @@ class ExtendWindows:
         ]
         wishes.sort(key=lambda wish: wish.cost > 0)  # those that cost no budget first
         go_on = partial(self._standing.goes_on, run)
-        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on, by_rule=True)
+        claims = Claims(records=self._records, clock=self._clock, seen=due)
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on, claims=claims)
         return Extended(extended=counts[True], requested_again=counts[False])
 
     def _is_due(self, record: ArchiveRecord, now: datetime) -> bool:
@@ -108,6 +113,9 @@ class ExtendWindows:
         if record.staged_at is not None and asked <= record.staged_at:
             # The window closed long before its time, and what was asked for by then was the retrieval itself.
             return True
+        if asked >= record.window_end:
+            # Asked for anew, it would be staged no longer: whoever claimed it is at work, or has died.
+            return now - asked > self._threshold / self._AT_WORK
         return now - asked > self._OVERDUE_THRESHOLDS * self._threshold
 
     def _settle(self, record: ArchiveRecord, outcome: Outcome, *, is_open: bool) -> bool:
@@ -121,10 +129,11 @@ class ExtendWindows:
                 reason = f"the download window closed and {reason}"
                 self._records.fail(run, archive_id, reason=reason, job_id=job_id)
             return False
-        now = self._clock.now()
         if is_open:
-            return self._records.note_asked(run, archive_id, job_id=job_id, now=now)
-        return self._records.request_again(run, archive_id, expired_job=job_id, new_job=outcome.job_id, now=now)
+            return True
+        return self._records.request_again(
+            run, archive_id, expired_job=job_id, new_job=outcome.job_id, now=self._clock.now()
+        )
 
 
 def _is_open(record: ArchiveRecord, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.asking import Question, Wish
+from solution.application.use_cases.claims import Claims
 from solution.contract.messages import GlacierNotification
 from solution.domain.status import ArchiveStatus
 
@@ -134,7 +135,8 @@ class FollowUpRetrievals:
         ]
         run = batch.workflow_run
         go_on = partial(self._standing.goes_on, run)
-        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on, by_rule=True)
+        claims = Claims(records=self._records, clock=self._clock, seen=by_id)
+        self._allowance.ask(self._asker, run, wishes, deadline=deadline, settle=settle, go_on=go_on, claims=claims)
         return renewed
 
     def _replace_job(self, record: ArchiveRecord, outcome: Outcome) -> bool:

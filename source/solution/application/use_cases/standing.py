@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +32,6 @@ class Standing:
         self._clock = clock
         self._lease = lease
         self._known: dict[str, tuple[datetime, RunFacts | None]] = {}
-        self._lock = threading.RLock()
 
     def over(self, run: str, *, attempt: int = 0, afresh: bool = False) -> str | None:
         """Why nothing may be done for the run any more, or for this attempt of it; None when it goes on.
@@ -59,13 +57,13 @@ class Standing:
             raise NotPossible(why)
 
     def _facts(self, run: str, *, afresh: bool) -> RunFacts | None:
-        with self._lock:
-            # wall time: the monotonic clock may stand still while a process is frozen
-            now = self._clock.now()
-            read_at, facts = self._known.get(run, (None, None))
-            if afresh or read_at is None or not timedelta(0) <= now - read_at < self._lease:
-                facts = self._runs.facts(run)
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[run] = (now, facts)
-            return facts
+        # wall time: the monotonic clock may stand still while a process is frozen
+        now = self._clock.now()
+        read_at, facts = self._known.get(run, (None, None))
+        if afresh or read_at is None or not timedelta(0) <= now - read_at < self._lease:
+            # threads that come at the same moment read each for itself
+            facts = self._runs.facts(run)
+            if len(self._known) >= _REMEMBERED:
+                self._known = {}
+            self._known[run] = (now, facts)
+        return facts
