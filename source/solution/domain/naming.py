@@ -1,6 +1,6 @@
 """From an archive's description to the name its copy gets: formats, safe keys, shortening, uniqueness.
 
-This is the reference: the inventory job computes the ordinary cases in the JVM and hands the rest to this module, and
+This is the reference: the inventory job recognises the usual cases by patterns and hands the rest to this module, and
 tests hold the two together. What is recognised, in this order (white space around the description is ignored):
 
 1. FastGlacier: ``<m><v>4</v><p>base64 of the path</p>…</m>`` (v2 to v4) and

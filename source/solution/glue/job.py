@@ -1,4 +1,4 @@
-"""The graph of the inventory job: which transform feeds which, what is kept between passes, and in which order it ends.
+"""The graph of the inventory job: who sends letters to whom, and in which order it ends.
 
 README.md in this folder draws it and says why it has this shape.
 """
@@ -6,42 +6,55 @@ README.md in this folder draws it and says why it has this shape.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pyspark import StorageLevel
-from pyspark.sql import functions as F  # noqa: N812 - the usual name
 
 from solution.contract import object_keys
 from solution.domain.errors import InvalidInput
-from solution.glue import checking, names, ordering, overrides, reading, writing
+from solution.glue import blocks, buckets, mail, offices, ordering, overrides, reading, workers, writing
 from solution.glue.accounting import Account, Amount
+from solution.glue.buckets import Bucket
+from solution.glue.mail import BlockEnds, Letter, Marks, Posted, Surprise, Survey
+from solution.glue.ordering import Partition, Unit
 from solution.glue.storage import Storage, StoredFile, total_size
 
 if TYPE_CHECKING:
+    from pyspark.rdd import RDD
     from pyspark.sql import DataFrame, SparkSession
 
     from solution.contract.settings import GlueJobArguments
+    from solution.glue.reading import Source
 
-_READ_BYTES: Final = 32 * 1024**2
-_TASK_BYTES: Final = 48 * 1024**2
-_SAMPLE_BYTES: Final = 256 * 1024
-_SMALL_BYTES: Final = 8 * 1024**2
-_BROADCAST_ROWS: Final = 4_000_000
+_BLOCK_BYTES: Final = 32 * 1024**2
+_BUCKET_BYTES: Final = 40 * 1024**2
 _LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class InventoryJob:
     """One run of the job. ``state`` is told the account of all rows before the list of partitions is published."""
 
-    def __init__(self, spark: SparkSession, arguments: GlueJobArguments, state: Callable[[Account], None]) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        arguments: GlueJobArguments,
+        state: Callable[[Account], None],
+        *,
+        block_bytes: int = _BLOCK_BYTES,
+        bucket_bytes: int = _BUCKET_BYTES,
+    ) -> None:
         self._spark = spark
         self._arguments = arguments
         self._state = state
+        self._block_bytes = block_bytes
+        self._bucket_bytes = bucket_bytes
         self._storage = Storage(spark)
-        self._kept: list[DataFrame] = []
-        self._tasks = 1
+        self._desk = 1
         self._limits = ordering.Limits(
             partition_bytes=int(arguments.partition_bytes),
             partition_archives=int(arguments.partition_archives),
@@ -59,197 +72,206 @@ class InventoryJob:
             self._storage.delete(uri)
         self._storage.delete(arguments.not_migrated_uri)
         self._storage.delete(arguments.rejected_uri)
-        try:
-            return self._run()
-        finally:
-            for frame in self._kept:
-                frame.unpersist()
-
-    def _run(self) -> Account:
-        files = self._inventory_files()
-        self._configure(total_size(files))
+        self._configure()
+        rows, count = self._read(self._inventory_files())
         chosen = self._overrides()
-        records, unreadable = self._read(files, chosen)
-        sound, repeated = self._deduplicate(records.filter(checking.reason().isNull()))
-        archives, renamed = self._name(sound.filter(~checking.is_too_large()))
-        partitions = self._publish_sorted(archives)
-        skipped = self._publish_not_migrated(sound.filter(checking.is_too_large()))
-        rejected = self._publish_rejected(records, repeated, unreadable)
         if chosen is not None:
-            self._publish_override_problems(chosen, sound, renamed)
+            rows = rows.union(self._matched(rows, chosen))
+        settled, surveys = self._settled(rows)
+        partitions = ordering.pack((unit for survey in surveys for unit in survey.units), self._limits)
+        self._publish_sorted(settled, partitions)
         account = Account(
             to_transfer=sum((Amount(archives=p.archives, size=p.size) for p in partitions), Amount()),
-            skipped=skipped,
-            rejected=rejected,
+            skipped=_sum((survey.skipped, survey.skipped_size) for survey in surveys),
+            rejected=_sum((survey.rejected, survey.rejected_size) for survey in surveys),
         )
+        if account.total.archives != count:
+            raise RuntimeError(f"{count} rows of the inventory were read, but {account} accounts for others")
+        if account.skipped.archives or account.rejected.archives or chosen is not None:
+            self._publish_listings(settled, account)
         self._state(account)
-        text = writing.partitions_csv(self._arguments.workflow_run, partitions)
-        self._storage.write_text(f"{self._arguments.output_uri}partitions.csv", text)
+        text = writing.partitions_csv(arguments.workflow_run, partitions)
+        self._storage.write_text(f"{arguments.output_uri}partitions.csv", text)
         _LOG.info("inventory sorted: %s", account)
         return account
 
-    def _configure(self, size: int) -> None:
-        self._tasks = max(1, -(-size // _TASK_BYTES))
-        # for a small inventory planning again and compiling whole stages takes longer than doing the work
-        large = str(size > _SMALL_BYTES).lower()
+    def _configure(self) -> None:
         settings = {
-            "spark.sql.adaptive.enabled": large,
-            "spark.sql.codegen.wholeStage": large,
+            # what reaches Spark SQL is a few large values: planning twice and compiling cost more than they bring
+            "spark.sql.adaptive.enabled": "false",
+            "spark.sql.codegen.wholeStage": "false",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.ansi.enabled": "false",
-            # ids and hashes do not repeat: looking for it in every column costs more than it saves
-            "spark.sql.inMemoryColumnarStorage.compressed": "false",
-            "spark.sql.files.maxPartitionBytes": str(_READ_BYTES),
-            "spark.sql.shuffle.partitions": str(self._tasks),
         }
         for name, value in settings.items():
             self._spark.conf.set(name, value)
 
-    def _keep(self, frame: DataFrame) -> DataFrame:
-        # on disk: memory stays free for sorting, and an inventory never has to fit
-        kept = frame.persist(StorageLevel.DISK_ONLY)
-        self._kept.append(kept)
-        return kept
-
     def _inventory_files(self) -> list[StoredFile]:
         uri = self._arguments.inventory_uri
-        files = [file for file in self._storage.list_files(uri) if file.uri.lower().endswith(".csv") and file.size]
+        files = self._csv_files(uri)
         if not files:
             raise InvalidInput(f"there is no inventory: no .csv file with content below {uri}; put one there")
         return files
 
-    def _overrides(self) -> DataFrame | None:
-        uri = self._arguments.overrides_uri
-        files = [file for file in self._storage.list_files(uri) if file.uri.lower().endswith(".csv") and file.size]
-        lines = overrides.read(self._spark, self._storage, files)
-        return None if lines is None else self._keep(lines)
+    def _csv_files(self, uri: str) -> list[StoredFile]:
+        return [file for file in self._storage.list_files(uri) if file.uri.lower().endswith(".csv") and file.size]
 
-    def _read(self, files: list[StoredFile], chosen: DataFrame | None) -> tuple[DataFrame, DataFrame]:
-        """All readable records with their ``name`` as far as expressions decide it, and the ``unreadable`` rows."""
-        prepare = partial(self._prepare, chosen=chosen)
-        layouts: dict[reading.Layout, list[StoredFile]] = {}
-        for file in files:
-            layouts.setdefault(reading.detect_layout(self._storage.beginning(file.uri, _SAMPLE_BYTES)), []).append(file)
-        place = ("fragment", "file", "block", "position")
-        records, joined = [], []
-        for layout, members in layouts.items():
-            lines = reading.split_records(reading.read_lines(self._spark, members), layout)
-            kept = self._keep(prepare(lines))
-            records.append(kept.filter("fragment is null").drop(*place))
-            fragments = kept.filter("fragment is not null").select(*place)
-            joined.append(reading.reread(reading.join_fragments(fragments, layout), layout))
-        again = self._keep(prepare(reading.union_all(joined)))
-        records.append(again.filter("unreadable is null").drop("unreadable", "file"))
-        return reading.union_all(records), again.filter("unreadable is not null").select("unreadable")
+    def _overrides(self) -> RDD[overrides.Line] | None:
+        return overrides.read(self._spark, self._storage, self._csv_files(self._arguments.overrides_uri))
 
-    def _prepare(self, records: DataFrame, chosen: DataFrame | None) -> DataFrame:
-        typed = checking.typed(records)
-        if chosen is None:
-            return names.with_names(typed.withColumn("override", F.lit(None).cast("string")))
-        return names.with_names(typed.join(overrides.good(chosen), "archive_id", "left"))
+    def _read(self, files: list[StoredFile]) -> tuple[RDD[Posted], int]:
+        """Letters to the buckets with all rows, those that blocks share included, and how many there are."""
+        size = total_size(files)
+        wanted = max(1, -(-size // self._bucket_bytes))
+        sources = [reading.look_at(self._storage, file, -(-wanted * file.size // size)) for file in files]
+        borders = ordering.borders((row for source in sources for row in source.sample), wanted)
+        self._desk = len(borders) + 1
+        self._spark.conf.set("spark.sql.shuffle.partitions", str(self._desk))
+        posted, ends = self._read_blocks(sources, borders)
+        known = [reading.corrected(source, reading.edges_of(ends, file)) for file, source in enumerate(sources)]
+        if known != sources:
+            _LOG.info("read again: quotes follow another rule than the samples of the files told")
+            sources = known
+            posted, ends = self._read_blocks(sources, borders)
+        shared: list[Posted] = []
+        count = sum(end.rows for end in ends)
+        for file, source in enumerate(sources):
+            read = blocks.read_across(reading.edges_of(ends, file), source.layout)
+            count += read.count
+            shared += reading.posted_rows(read, borders, file)
+        if shared:
+            posted = posted.union(self._posted(self._spark.sparkContext.parallelize(shared, 1)))
+        return posted, count
 
-    def _deduplicate(self, sound: DataFrame) -> tuple[DataFrame, DataFrame | None]:
-        """Each archive id once, and the rows that are one too many."""
-        hashes = self._keep(checking.repeated_hashes(sound))
-        if hashes.isEmpty():
-            return sound, None
-        single, ranked = checking.split_repeated(sound, hashes)
-        ranked = self._keep(ranked)
-        first = ranked.filter("place = 1").drop("place")
-        return single.unionByName(first), ranked.filter("place > 1").drop("place")
+    def _read_blocks(self, sources: Sequence[Source], borders: Sequence[bytes]) -> tuple[RDD[Posted], list[BlockEnds]]:
+        lines, counts = reading.lines_of(self._spark, sources, self._block_bytes)
+        places, layouts = reading.places_of(counts), [source.layout for source in sources]
 
-    def _name(self, archives: DataFrame) -> tuple[DataFrame, DataFrame | None]:
-        """Archives with their final name, and those that had to take another than they would have liked."""
-        decided, odd = names.complete_names(archives)
-        named = decided.unionByName(self._keep(odd))
-        shared = self._keep(names.shared_hashes(named))
-        if shared.isEmpty():
-            return named, None
-        candidates = named.withColumn("name_hash", F.xxhash64("name")).join(shared, "name_hash", "left_semi")
-        renamed = self._keep(names.losers(candidates))
-        taken = self._keep(names.names_like_suffixed(named))
-        attempts = self._attempts(renamed, taken)
-        return names.rename(named, renamed, attempts, broadcast=renamed.count() <= _BROADCAST_ROWS), renamed
+        def read(partition: int, lines: Iterable[bytes]) -> Iterator[Posted]:
+            workers.keep_archives_open()
+            file, block = places[partition]
+            return reading.posted_block(file, block, lines, layouts[file], borders)
 
-    def _attempts(self, renamed: DataFrame, taken: DataFrame) -> dict[str, int]:
-        """How often the suffix of an archive must be varied, for the few archives where somebody has that very name."""
-        attempts: dict[str, int] = {}
-        if taken.isEmpty():
-            return attempts
-        attempt, pending = 0, renamed
+        posted = self._posted(lines.mapPartitionsWithIndex(read))
+        ends = _of_kind(BlockEnds, self._at_desk(posted))
+        if len(ends) != len(places):
+            raise RuntimeError(f"{len(places)} blocks of the inventory were read, but {len(ends)} told how they end")
+        return posted, ends
+
+    def _posted(self, letters: RDD[Posted]) -> RDD[Posted]:
+        """Letters where they are addressed to: a partition for each bucket, or office, and the last for the desk."""
+        return letters.partitionBy(self._desk + 1, mail.address)
+
+    def _at_desk(self, posted: RDD[Posted]) -> list[Letter]:
+        """Letters to the desk. This is where Spark begins to work."""
+        return self._spark.sparkContext.runJob(posted, _letters, [self._desk])
+
+    def _answered(
+        self, posted: RDD[Posted], answer: Callable[[int, Iterable[Letter]], Iterator[Posted]]
+    ) -> RDD[Posted]:
+        """What buckets, or offices, post when they have read their letters."""
+        desk = self._desk
+
+        def answers(number: int, letters: Iterable[Posted]) -> Iterator[Posted]:
+            workers.keep_archives_open()
+            return answer(number, _letters(letters)) if number != desk else _none_of(letters)
+
+        return self._posted(posted.mapPartitionsWithIndex(answers))
+
+    def _matched(self, rows: RDD[Posted], chosen: RDD[overrides.Line]) -> RDD[Posted]:
+        """Letters to the buckets with the names that the user chose for their archives."""
+        desk = self._desk
+        present = self._answered(rows, lambda number, letters: buckets.present(number, letters, desk))
+        wished = self._posted(
+            chosen.mapPartitionsWithIndex(lambda number, lines: overrides.posted(number, lines, desk))
+        )
+        return self._answered(present.union(wished), offices.matched)
+
+    def _settled(self, rows: RDD[Posted]) -> tuple[RDD[Posted], list[Survey]]:
+        """Letters to the buckets with all there is to know of their rows, and what they hold."""
+        desk, limits = self._desk, self._limits
         while True:
-            clashing = names.suffixed(pending, attempt).join(taken, "new_name", "left_semi")
-            ids = [row.archive_id for row in clashing.select("archive_id").collect()]
-            if not ids:
-                return attempts
-            attempt += 1
-            attempts.update(dict.fromkeys(ids, attempt))
-            pending = renamed.filter(F.col("archive_id").isin(ids))
+            claims = self._answered(rows, lambda number, letters: buckets.claimed(number, letters, limits, desk))
+            marks = self._answered(claims, lambda _, letters: offices.decided(letters, desk))
+            told = self._at_desk(marks)
+            surveys = sorted(_of_kind(Survey, told), key=lambda survey: survey.bucket)
+            if [survey.bucket for survey in surveys] != list(range(desk)):
+                raise RuntimeError(f"{desk} buckets of the inventory were opened, {len(surveys)} told what they hold")
+            if not _of_kind(Surprise, told):
+                return rows.union(marks), surveys
+            # repeated rows have claimed names that nobody may lose for them: ask again without these
+            rows = rows.union(marks.mapPartitions(_repeated_alone, preservesPartitioning=True))
 
-    def _publish_sorted(self, archives: DataFrame) -> list[ordering.Partition]:
-        units = ordering.collect_units(archives, self._limits, self._tasks)
-        if not ordering.are_within(units, self._limits):
-            archives = ordering.with_positions(self._keep(ordering.ranked(archives, self._tasks)))
-            units = ordering.collect_units(archives, self._limits, self._tasks)
-        if not units:
-            return []
-        partitions = ordering.pack(units, self._limits)
-        first_keys = [unit.first_key for partition in partitions for unit in partition.units]
-        placed = archives.withColumn("unit", ordering.unit_of(F.col("order_key"), first_keys))
+    def _publish_sorted(self, settled: RDD[Posted], partitions: Sequence[Partition]) -> None:
+        files: dict[int, list[tuple[int, Unit]]] = {}
+        for number, file in enumerate(file for partition in partitions for file in partition.files):
+            files.setdefault(file.bucket, []).append((number, file))
+        if not files:
+            return
+
+        def written(number: int, letters: Iterable[Posted]) -> Iterator[tuple[int, int, bytes]]:
+            if number not in files:
+                yield from _none_of(letters)
+                return
+            bucket = Bucket(_letters(letters))
+            for place, file in files[number]:
+                yield from writing.pieces(place, bucket.lines(file))
+
         staging = f"{self._arguments.output_uri}_staging/"
-        tasks = min(len(first_keys), self._tasks)
-        writing.write_units(placed, staging, tasks, self._limits.file_archives)
-        writing.publish_units(self._storage, staging, self._arguments.output_uri, partitions)
-        return partitions
+        pieces = self._spark.createDataFrame(
+            settled.mapPartitionsWithIndex(written), writing.FILE_SCHEMA, verifySchema=False
+        )
+        writing.write_files(pieces, staging)
+        writing.publish_files(self._storage, staging, self._arguments.output_uri, partitions)
 
-    def _publish_not_migrated(self, large: DataFrame) -> Amount:
-        amount = _amount(large)
-        if amount.archives:
-            writing.write_listing(
-                self._storage,
-                large.select(
-                    F.col("archive_id").alias("ArchiveId"),
-                    F.col("size").alias("Size"),
-                    F.col("creation_date").alias("CreationDate"),
-                    F.col("tree_hash").alias("SHA256TreeHash"),
-                    F.col("description").alias("ArchiveDescription"),
-                    F.lit(checking.TOO_LARGE).alias("Reason"),
-                ),
-                amount.archives,
-                *_place(self._arguments.not_migrated_uri, object_keys.not_migrated_key(self._arguments.workflow_run)),
-            )
-        return amount
+    def _publish_listings(self, settled: RDD[Posted], account: Account) -> None:
+        """What is not migrated, what is rejected, and what was wrong with overrides."""
+        desk, run = self._desk, self._arguments.workflow_run
 
-    def _publish_rejected(self, records: DataFrame, repeated: DataFrame | None, unreadable: DataFrame) -> Amount:
-        bad = records.withColumn("reason", checking.reason()).filter("reason is not null")
-        rejected = [checking.rejection(bad), checking.unreadable_rejection(unreadable)]
-        if repeated is not None:
-            rejected.append(checking.rejection(repeated.withColumn("reason", F.lit(checking.TWICE))))
-        rows = self._keep(reading.union_all(rejected))
-        amount = _amount(rows.withColumnRenamed("Size", "size"))
-        if amount.archives:
-            key = object_keys.rejected_rows_key(self._arguments.workflow_run)
-            writing.write_listing(self._storage, rows, amount.archives, *_place(self._arguments.rejected_uri, key))
-        return amount
+        def listed(number: int, letters: Iterable[Posted]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+            return writing.listed(Bucket(_letters(letters))) if number != desk else _none_of(letters)
 
-    def _publish_override_problems(self, chosen: DataFrame, sound: DataFrame, renamed: DataFrame | None) -> None:
-        taken = renamed.filter("is_override") if renamed is not None else sound.limit(0)
-        rows = self._keep(overrides.problems(chosen, sound, taken))
-        if count := rows.count():
-            report = rows.select(
-                F.col("archive_id").alias("GlacierArchiveID"),
-                F.col("override").alias("FileName"),
-                F.col("reason").alias("Reason"),
-            )
-            writing.write_listing(self._storage, report, count, self._arguments.rejected_uri, "override_problems")
+        exceptions = settled.mapPartitionsWithIndex(listed).persist(StorageLevel.DISK_ONLY)
+        not_migrated_key, rejected_key = object_keys.not_migrated_key(run), object_keys.rejected_rows_key(run)
+        for kind, prefix, name, expected in (
+            (writing.NOT_MIGRATED, self._arguments.not_migrated_uri, _name(not_migrated_key), account.skipped.archives),
+            (writing.REJECTED, self._arguments.rejected_uri, _name(rejected_key), account.rejected.archives),
+            (writing.PROBLEM, self._arguments.rejected_uri, "override_problems", None),
+        ):
+            rows = self._listing(exceptions, kind)
+            count = rows.count() if expected is None else expected
+            if count:
+                writing.write_listing(self._storage, rows, count, prefix, name)
+        exceptions.unpersist()
+
+    def _listing(self, exceptions: RDD[tuple[str, tuple[Any, ...]]], kind: writing.Listing) -> DataFrame:
+        rows = exceptions.filter(lambda entry: entry[0] == kind.name).map(lambda entry: entry[1])
+        return self._spark.createDataFrame(rows, kind.schema, verifySchema=False)
 
 
-def _amount(rows: DataFrame) -> Amount:
-    # sizes that nobody believes have up to 18 digits; ten of them would not fit into 64 bits
-    size = F.coalesce(F.sum(F.col("size").cast("decimal(20,0)")), F.lit(0))
-    found = rows.agg(F.count("*").alias("archives"), size.alias("bytes")).first()
-    return Amount() if found is None else Amount(archives=found["archives"], size=int(found["bytes"]))
+def _letters(posted: Iterable[Posted]) -> Iterator[Letter]:
+    return (letter for _, letter in posted)
 
 
-def _place(prefix: str, key: str) -> tuple[str, str]:
-    return prefix, key.rpartition("/")[2].removesuffix(".csv")
+def _of_kind(kind: type[T], letters: Iterable[Letter]) -> list[T]:
+    return [letter for letter in letters if isinstance(letter, kind)]
+
+
+def _none_of(letters: Iterable[Posted]) -> Iterator[Any]:
+    """Nothing; but a task reads what it is given, or Spark ends the process that did not."""
+    deque(letters, maxlen=0)
+    return iter(())
+
+
+def _repeated_alone(posted: Iterable[Posted]) -> Iterator[Posted]:
+    for address, letter in posted:
+        if isinstance(letter, Marks) and letter.repeated:
+            yield address, Marks(letter.bucket, letter.repeated, array("I"), ())
+
+
+def _sum(amounts: Iterable[tuple[int, int]]) -> Amount:
+    return sum((Amount(archives=archives, size=size) for archives, size in amounts), Amount())
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".csv")

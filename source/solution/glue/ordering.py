@@ -1,32 +1,25 @@
-"""Order of creation, cut into partitions and files: nothing but two numbers per archive is shuffled to decide.
+"""Order of creation, cut into buckets that are worked on apart, and into the files and partitions of the result.
 
-The order key of an archive is one number, so a *unit*, a run of neighbours that becomes one file, is known by the
-lowest key in it. Units come from running sums within range partitions; packing units into partitions is arithmetic
-over a few thousand rows, in plain Python.
+A *bucket* is a range of the order; borders come from a sample of the files. A *unit* is a run of neighbours in
+a bucket. Packing units into files and partitions is arithmetic over a few thousand of them.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from pyspark.sql import Column, Window
-from pyspark.sql import functions as F  # noqa: N812 - the usual name
+from typing import Final
 
 from solution.domain.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from solution.glue.rows import KEY
 
 UNITS_PER_PARTITION: Final = 16
 """A partition is cut at units, and this much smaller they are: at most a sixteenth of its bytes stays unused."""
 
-
 UNITS_PER_FILE: Final = 4
-"""Likewise for archives: where range partitions meet, a unit is smaller than it might be."""
+"""Likewise for archives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,116 +38,98 @@ class Limits:
 
     @property
     def unit_archives(self) -> int:
-        """Archives in a unit, unless several have the very same key."""
+        """Most archives in a unit."""
         return max(1, min(self.partition_archives, self.file_archives) // UNITS_PER_FILE)
 
     @property
     def unit_bytes(self) -> int:
-        """Bytes in a unit, beyond its last archive."""
+        """Most bytes in a unit, unless it is a single archive."""
         return max(1, self.partition_bytes // UNITS_PER_PARTITION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """Neighbours in the order: the lowest order key among them, their number and bytes."""
+    """Neighbours in the order of a bucket, from place ``start`` on; or, put together, a file."""
 
-    first_key: int
+    bucket: int
+    start: int
     archives: int
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """Consecutive units that are asked for together, put together so that each is worth a file."""
+    """Consecutive files that are asked for together."""
 
     number: int
-    units: tuple[Unit, ...]
+    files: tuple[Unit, ...]
 
     @property
     def archives(self) -> int:
         """Archives in it."""
-        return sum(unit.archives for unit in self.units)
+        return sum(file.archives for file in self.files)
 
     @property
     def size(self) -> int:
         """Bytes in it."""
-        return sum(unit.size for unit in self.units)
+        return sum(file.size for file in self.files)
 
 
-def collect_units(archives: DataFrame, limits: Limits, buckets: int) -> list[Unit]:
-    """Units in order."""
-    rows = unit_rows(archives, limits, buckets).orderBy("first_key").collect()
-    return [Unit(first_key=row["first_key"], archives=row["archives"], size=int(row["size"])) for row in rows]
+def borders(sample: Iterable[bytes], buckets: int) -> list[bytes]:
+    """Where each bucket but the first begins: as many keys as part a sample of rows evenly, fewer if they repeat."""
+    keys = sorted({row[:KEY] for row in sample})
+    places = (len(keys) * bucket // buckets for bucket in range(1, buckets))
+    return [keys[place] for place in sorted(set(places)) if place > 0]
 
 
-def unit_rows(archives: DataFrame, limits: Limits, buckets: int) -> DataFrame:
-    """Units of archives that have ``order_key`` and ``size``: ``first_key``, ``archives``, ``size``, not in order.
-
-    Archives with the same key stay together. One archive that is larger than a unit is a unit of its own.
-    """
-    ranged = archives.select("order_key", "size").repartitionByRange(buckets, "order_key")
-    cells = ranged.groupBy("order_key").agg(F.count("*").alias("archives"), F.sum("size").alias("size"))
-    bucketed = cells.withColumn("bucket", F.spark_partition_id())
-    before = Window.partitionBy("bucket").orderBy("order_key").rowsBetween(Window.unboundedPreceding, -1)
-    upto = Window.partitionBy("bucket").orderBy("order_key").rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    large = (F.col("size") >= limits.unit_bytes).cast("bigint")
-    cut = F.struct(
-        F.floor(F.coalesce(F.sum("archives").over(before), F.lit(0)) / limits.unit_archives),
-        F.floor(F.coalesce(F.sum("size").over(before), F.lit(0)) / limits.unit_bytes),
-        F.sum(large).over(upto),
-        large,
-    )
-    units = bucketed.withColumn("cut", cut).groupBy("bucket", "cut")
-    return units.agg(
-        F.min("order_key").alias("first_key"), F.sum("archives").alias("archives"), F.sum("size").alias("size")
-    ).select("first_key", "archives", "size")
+def dealt(rows: list[bytes], borders: Sequence[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """The buckets of ``rows``, which are sorted in place, that have any."""
+    rows.sort()
+    start = 0
+    for bucket, border in enumerate(borders):
+        end = bisect_left(rows, border, start)
+        if end > start:
+            yield bucket, rows[start:end]
+        start = end
+    if start < len(rows):
+        yield len(borders), rows[start:]
 
 
-def are_within(units: Iterable[Unit], limits: Limits) -> bool:
-    """Whether every unit fits a file and a partition, or is a single archive that fits none."""
-    most = min(limits.partition_archives, limits.file_archives)
-    return all(unit.archives == 1 or (unit.archives <= most and unit.size <= limits.partition_bytes) for unit in units)
-
-
-def ranked(archives: DataFrame, buckets: int) -> DataFrame:
-    """Archives with their ``bucket``, a range of the order, and their ``place`` in it. Keep the result.
-
-    Needed only where so many archives have one date and ids that begin alike that no unit can be cut between them.
-    """
-    ranged = archives.repartitionByRange(buckets, "order_key", "archive_id").withColumn(
-        "bucket", F.spark_partition_id()
-    )
-    within = Window.partitionBy("bucket").orderBy("order_key", "archive_id")
-    return ranged.withColumn("place", F.row_number().over(within))
-
-
-def with_positions(placed: DataFrame) -> DataFrame:
-    """`ranked` archives with their position in the whole order as ``order_key``: no two have the same.
-
-    ``placed`` must be kept: borders of buckets are sampled, and another computation may draw them elsewhere.
-    """
-    sizes = {row["bucket"]: row["count"] for row in placed.groupBy("bucket").count().collect()}
-    offsets = [sum(sizes.get(earlier, 0) for earlier in range(bucket)) for bucket in range(max(sizes, default=0) + 1)]
-    offset = F.element_at(F.array(*map(F.lit, offsets)), F.col("bucket") + 1)
-    return placed.withColumn("order_key", offset.cast("bigint") + F.col("place")).drop("bucket", "place")
+def cut(bucket: int, sizes: Sequence[int], limits: Limits) -> Iterator[Unit]:
+    """Units of the archives of a bucket, given their sizes in order."""
+    most_archives, most_bytes = limits.unit_archives, limits.unit_bytes
+    start = archives = size = 0
+    for place, each in enumerate(sizes):
+        if archives and (archives == most_archives or size + each > most_bytes):
+            yield Unit(bucket=bucket, start=start, archives=archives, size=size)
+            start, archives, size = place, 0, 0
+        archives, size = archives + 1, size + each
+    if archives:
+        yield Unit(bucket=bucket, start=start, archives=archives, size=size)
 
 
 def pack(units: Iterable[Unit], limits: Limits) -> list[Partition]:
-    """Put units, in order, into as few partitions as the limits allow, and within one into as few files."""
+    """Put units, in order, into as few partitions as the limits allow, and within one into few files.
+
+    A file is of one bucket, for it is written by one task.
+    """
     partitions: list[Partition] = []
     for members in _grouped(units, limits.partition_archives, limits.partition_bytes):
-        files = tuple(_joined(group) for group in _grouped(members, limits.file_archives))
-        partitions.append(Partition(number=len(partitions), units=files))
+        files = tuple(_joined(group) for group in _grouped(members, limits.file_archives, of_one_bucket=True))
+        partitions.append(Partition(number=len(partitions), files=files))
     return partitions
 
 
-def _grouped(units: Iterable[Unit], most_archives: int, most_bytes: float = math.inf) -> Iterator[list[Unit]]:
+def _grouped(
+    units: Iterable[Unit], most_archives: int, most_bytes: float = math.inf, *, of_one_bucket: bool = False
+) -> Iterator[list[Unit]]:
     """Neighbours together as long as they keep within the limits; one that exceeds them stays alone."""
     group: list[Unit] = []
     archives = size = 0
     for unit in units:
         archives, size = archives + unit.archives, size + unit.size
-        if group and (archives > most_archives or size > most_bytes):
+        is_other = of_one_bucket and group and group[0].bucket != unit.bucket
+        if group and (is_other or archives > most_archives or size > most_bytes):
             yield group
             group, archives, size = [], unit.archives, unit.size
         group.append(unit)
@@ -164,32 +139,8 @@ def _grouped(units: Iterable[Unit], most_archives: int, most_bytes: float = math
 
 def _joined(group: Sequence[Unit]) -> Unit:
     return Unit(
-        first_key=group[0].first_key,
+        bucket=group[0].bucket,
+        start=group[0].start,
         archives=sum(unit.archives for unit in group),
         size=sum(unit.size for unit in group),
     )
-
-
-def unit_of(key: Column, first_keys: Sequence[int]) -> Column:
-    """Index of the unit a key belongs to; ``first_keys`` in order.
-
-    Looks up in two steps, about twice the square root of the number of units.
-    """
-    width = max(1, math.isqrt(len(first_keys)))
-    groups = [list(first_keys[start : start + width]) for start in range(0, len(first_keys), width)]
-    group = F.greatest(F.lit(0), _rank(key, F.expr(_longs([members[0] for members in groups]))) - 1)
-    members = F.element_at(F.expr(f"array({','.join(_longs(members) for members in groups)})"), group + 1)
-    return F.greatest(F.lit(0), group * width + _rank(key, members) - 1)
-
-
-def _longs(values: Sequence[int]) -> str:
-    return "array(" + ",".join(f"{value}L" for value in values) + ")"
-
-
-def _rank(key: Column, bounds: Column) -> Column:
-    return F.size(F.filter(bounds, lambda bound: bound <= key))
-
-
-def unit_index(key: int, first_keys: Sequence[int]) -> int:
-    """`unit_of` in plain Python."""
-    return max(0, bisect_right(first_keys, key) - 1)

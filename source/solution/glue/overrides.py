@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql import Window
-from pyspark.sql import functions as F  # noqa: N812 - the usual name
-
+from solution.contract.object_keys import OVERRIDE_COLUMNS
+from solution.domain import naming
 from solution.domain.errors import InvalidInput
-from solution.glue import names, reading
+from solution.glue.mail import Chosen, Posted, Problem
+from solution.glue.offices import id_digest, office_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from collections.abc import Iterable, Iterator
+
+    from pyspark.rdd import RDD
+    from pyspark.sql import SparkSession
 
     from solution.glue.storage import Storage, StoredFile
 
-_HEADER_BYTES: Final = 4096
-COLUMNS: Final = ("GlacierArchiveID", "FileName")
 MALFORMED: Final = "not a Glacier archive id"
 NAMELESS: Final = "the file name is empty, or nothing is left of it in a safe key"
-REPEATED: Final = "this archive has another line with another name, which comes first in order and is used"
-UNKNOWN: Final = "no archive of the inventory has this id"
-TAKEN: Final = "the file name is taken; the archive got a suffix"
-_ID: Final = r"^[A-Za-z0-9_-]{138}\z"
+_HEADER_BYTES: Final = 4096
+_ID: Final = re.compile("[A-Za-z0-9_-]{138}")
+
+Line = tuple[str, str]
+"""Archive id and name as the user wrote them."""
 
 
-def read(spark: SparkSession, storage: Storage, files: list[StoredFile]) -> DataFrame | None:
-    """All lines as ``archive_id`` and ``override``, None without files; raises `InvalidInput` for a wrong header."""
-    frames = []
+def read(spark: SparkSession, storage: Storage, files: list[StoredFile]) -> RDD[Line] | None:
+    """All lines, None without files; raises `InvalidInput` for a wrong header."""
+    found = []
     for file in files:
         header = next(
             csv.reader([storage.beginning(file.uri, _HEADER_BYTES).removeprefix("\ufeff").split("\n")[0]]), []
         )
-        if not set(COLUMNS).issubset(header):
-            raise InvalidInput(f"{file.uri} begins with {header}, not with {','.join(COLUMNS)}: correct its first line")
+        if not set(OVERRIDE_COLUMNS).issubset(header):
+            raise InvalidInput(
+                f"{file.uri} begins with {header}, not with {','.join(OVERRIDE_COLUMNS)}: correct its first line"
+            )
         lines = spark.read.csv(
             file.uri,
             header=True,
@@ -44,37 +49,28 @@ def read(spark: SparkSession, storage: Storage, files: list[StoredFile]) -> Data
             mode="PERMISSIVE",
             nullValue=None,
         )
-        clean = lines.toDF(*header)
-        frames.append(clean.select(F.trim(COLUMNS[0]).alias("archive_id"), F.col(COLUMNS[1]).alias("override")))
-    return reading.union_all(frames) if frames else None
+        found.append(lines.toDF(*header).select(*OVERRIDE_COLUMNS).rdd.map(_line))
+    return spark.sparkContext.union(found) if found else None
 
 
-def checked(lines: DataFrame) -> DataFrame:
-    """Lines with the ``reason`` why one cannot be used, null for a good one."""
-    # a null key means that only the reference knows it; such a name has at least one odd character left
-    keyed = names.with_safe_key(lines.withColumn("path", F.coalesce("override", F.lit(""))))
-    reason = F.when(~F.coalesce("archive_id", F.lit("")).rlike(_ID), MALFORMED).when(F.col("key") == "", NAMELESS)
-    return keyed.withColumn("reason", reason).drop("key")
+def _line(values: tuple[str | None, str | None]) -> Line:
+    return (values[0] or "").strip(" "), values[1] or ""
 
 
-def good(lines: DataFrame) -> DataFrame:
-    """One usable name for each archive id."""
-    usable = checked(lines).filter("reason is null")
-    return usable.groupBy("archive_id").agg(F.min("override").alias("override"))
+def problem_of(line: Line) -> str | None:
+    """Why a line cannot be used, None for a good one."""
+    if not _ID.fullmatch(line[0]):
+        return MALFORMED
+    return None if naming.safe_key(line[1]) else NAMELESS
 
 
-def problems(lines: DataFrame, archives: DataFrame, taken: DataFrame) -> DataFrame:
-    """What to report: ``archive_id``, ``override``, ``reason``; ``taken`` has the ids whose override got a suffix."""
-    bad = checked(lines)
-    fine = bad.filter("reason is null").drop("reason").distinct()
-    first = Window.partitionBy("archive_id").orderBy("override")
-    ranked = fine.withColumn("place", F.row_number().over(first))
-    used = ranked.filter("place = 1").drop("place")
-    return reading.union_all(
-        [
-            bad.filter("reason is not null"),
-            ranked.filter("place > 1").drop("place").withColumn("reason", F.lit(REPEATED)),
-            used.join(archives.select("archive_id"), "archive_id", "left_anti").withColumn("reason", F.lit(UNKNOWN)),
-            used.join(taken.select("archive_id"), "archive_id", "left_semi").withColumn("reason", F.lit(TAKEN)),
-        ]
-    )
+def posted(number: int, lines: Iterable[Line], offices: int) -> Iterator[Posted]:
+    """Good lines for the offices that know the archives, and what is wrong with the others."""
+    good: dict[int, list[Line]] = {}
+    for line in lines:
+        if reason := problem_of(line):
+            yield number % offices, Problem(*line, reason)
+        else:
+            good.setdefault(office_of(id_digest(line[0].encode()), offices), []).append(line)
+    for office, chosen in good.items():
+        yield office, Chosen(tuple(chosen))

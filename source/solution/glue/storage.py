@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-_RENAME_THREADS = 16
+_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,23 @@ class Storage:
         finally:
             stream.close()
 
+    def samples(self, file: StoredFile, count: int, size: int) -> list[str]:
+        """Pieces of a UTF-8 text, evenly spread, of ``size`` bytes each; all of it where that is less."""
+        starts = [file.size * number // count for number in range(count)] if file.size > count * size else [0]
+        length = size if len(starts) > 1 else file.size
+        path, system = self._open(file.uri)
+
+        def piece(start: int) -> str:
+            stream = system.open(path)
+            try:
+                stream.seek(start)
+                return bytes(stream.readNBytes(length)).decode(errors="replace")
+            finally:
+                stream.close()
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(piece, starts))
+
     def delete(self, prefix: str) -> None:
         """Remove a file, or all below a prefix; nothing happens if it is not there."""
         path, system = self._open(prefix)
@@ -70,7 +87,7 @@ class Storage:
 
     def move_all(self, moves: Iterable[tuple[str, str]]) -> None:
         """Rename files, several at a time: on S3 each is a copy of an object."""
-        with ThreadPoolExecutor(_RENAME_THREADS) as pool:
+        with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda move: self._rename(*move), moves))
 
     def _rename(self, source: str, target: str) -> None:

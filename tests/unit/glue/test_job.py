@@ -51,8 +51,8 @@ class Bucket:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
 
-    def run(self, *rows: str) -> Account:
-        """Run the job over these rows."""
+    def run(self, *rows: str, **sizes: int) -> Account:
+        """Run the job over these rows, in blocks and buckets of these ``sizes``."""
         self.put("r/original_inventory/inventory.csv", "\n".join([HEADER, *rows, ""]))
         stated: list[Account] = []
 
@@ -60,7 +60,7 @@ class Bucket:
             assert not (self.root / "r/sorted_inventory/partitions.csv").exists()
             stated.append(account)
 
-        account = InventoryJob(self.spark, self.arguments(), state).run()
+        account = InventoryJob(self.spark, self.arguments(), state, **sizes).run()
         assert stated == [account]
         return account
 
@@ -160,6 +160,45 @@ def test_names_are_those_of_the_reference_whatever_the_order_of_rows(bucket: Buc
     bucket.run(*rows)
     assert bucket.names() == expected
     assert len(set(expected.values())) == len(texts)
+
+
+def test_blocks_and_buckets_change_nothing(bucket: Bucket) -> None:
+    """As many as a large inventory has: whatever an archive shares with others is found across them."""
+    texts = [text for text, _ in CORPUS] + [f"line\nbreak {number % 40}.txt" for number in range(150)]
+    rows = [row(number, text, date=dated(number)) for number, text in enumerate(texts)]
+    rows += [
+        row(3, "again", date="2009-01-01T00:00:00Z"),
+        row(5, "again"),
+        row(7, texts[7], date=dated(7)),
+        "gibberish",
+    ]
+    rows += [row(900 + number, "line\nbreak 1.txt", size=MAX_OBJECT_BYTES + 1) for number in range(3)]
+    lines = [f"line_break 2.txt,{archive_id(number)}" for number in (0, 90, 170)] + [f"none,{archive_id(5000)}"]
+    bucket.put("r/naming_overrides/overrides.csv", "\n".join(["FileName,GlacierArchiveID", *lines]))
+    random.Random(4).shuffle(rows)
+    results = []
+    for sizes in ({}, {"block_bytes": 30_000, "bucket_bytes": 30_000}):
+        account = bucket.run(*rows, **sizes)
+        listings = [bucket.files("r/not_migrated"), bucket.files("r/rejected_rows")]
+        tables = [bucket.table(key) for keys in listings for key in keys]
+        results.append((account, bucket.archives(), bucket.names(), tables))
+    assert results[0] == results[1]
+    account, _, names, _ = results[0]
+    assert account.rejected.archives == 4
+    assert account.skipped.archives == 3
+    assert len(set(names.values())) == len(texts)
+
+
+def test_quotes_that_are_seen_late_decide_how_all_of_the_file_is_read(bucket: Bucket) -> None:
+    plain = [row(number, "plain", date=dated(number)) for number in range(1500)]
+    late = [
+        row(2000, "say").replace("say", 'say ""so""'),
+        row(2001, "share").replace("share", "\\\\server\\share"),
+    ]
+    bucket.run(*plain, *late)
+    descriptions = {archive.archive_id: archive.description for archive in bucket.archives()}
+    assert descriptions[archive_id(2000)] == 'say "so"'
+    assert descriptions[archive_id(2001)] == "\\\\server\\share"
 
 
 def test_an_empty_vault_gives_an_empty_list_of_partitions(bucket: Bucket) -> None:

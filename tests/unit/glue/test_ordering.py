@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql import functions as F  # noqa: N812 - the usual name
 
 from solution.domain.errors import InvalidInput
-from solution.glue import checking, ordering
+from solution.glue import ordering
 from solution.glue.ordering import Limits, Unit
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from solution.glue.rows import KEY
 
 
 def limits(*, size: int = 1000, archives: int = 100, file: int = 10) -> Limits:
     return Limits(partition_bytes=size, partition_archives=archives, file_archives=file)
 
 
-@given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 1500)), max_size=60))
-def test_partitions_keep_within_their_limits_and_lose_nothing(shapes: list[tuple[int, int]]) -> None:
-    units = [Unit(first_key=key, archives=archives, size=size) for key, (archives, size) in enumerate(shapes)]
+sizes = st.lists(st.one_of(st.integers(1, 30), st.integers(1, 1500)), max_size=80)
+
+
+@given(st.lists(sizes, max_size=4))
+def test_partitions_keep_within_their_limits_and_lose_nothing(buckets: list[list[int]]) -> None:
+    units = [unit for number, bucket in enumerate(buckets) for unit in ordering.cut(number, bucket, limits())]
     partitions = ordering.pack(units, limits())
     assert [partition.number for partition in partitions] == list(range(len(partitions)))
-    assert sum(partition.archives for partition in partitions) == sum(unit.archives for unit in units)
-    assert sum(partition.size for partition in partitions) == sum(unit.size for unit in units)
-    sizes = {unit.first_key: unit.size for unit in units}
+    found: list[tuple[int, int]] = []
     for partition in partitions:
-        assert partition.archives <= 100
-        assert partition.size <= 1000 or sizes[partition.units[0].first_key] == partition.size
-        for unit in partition.units:
-            assert unit.archives <= 10 or unit.size == sizes[unit.first_key]
-    keys = [unit.first_key for partition in partitions for unit in partition.units]
-    assert keys == sorted(keys)
+        assert 0 < partition.archives <= 100
+        assert partition.size <= 1000 or partition.archives == 1
+        for file in partition.files:
+            assert 0 < file.archives <= 10
+            places = range(file.start, file.start + file.archives)
+            assert file.size == sum(buckets[file.bucket][place] for place in places)
+            found += [(file.bucket, place) for place in places]
+    assert found == [(number, place) for number, bucket in enumerate(buckets) for place in range(len(bucket))]
 
 
 def test_a_partition_is_filled_before_the_next_is_begun() -> None:
-    units = [Unit(first_key=key, archives=5, size=100) for key in range(25)]
+    units = [Unit(bucket=0, start=5 * key, archives=5, size=100) for key in range(25)]
     assert [partition.archives for partition in ordering.pack(units, limits())] == [50, 50, 25]
+
+
+def test_units_are_put_together_to_files_within_their_bucket() -> None:
+    units = [Unit(bucket=bucket, start=2 * place, archives=2, size=1) for bucket in (0, 1) for place in range(6)]
+    (partition,) = ordering.pack(units, limits())
+    assert [(file.bucket, file.start, file.archives) for file in partition.files] == [
+        (0, 0, 10),
+        (0, 10, 2),
+        (1, 0, 10),
+        (1, 10, 2),
+    ]
 
 
 def test_limits_that_nothing_could_meet_are_refused() -> None:
@@ -49,49 +60,32 @@ def test_limits_that_nothing_could_meet_are_refused() -> None:
         limits(file=0)
 
 
-def test_units_found_by_spark_tile_the_order_and_stay_small(spark: SparkSession) -> None:
-    numbers = random.Random(3)
-    rows = [(numbers.randrange(500), numbers.choice([1, 10, 100, 900])) for _ in range(2000)]
-    archives = spark.createDataFrame(rows, "order_key long, size long")
-    bounds = limits(size=4000, archives=40, file=40)
-    found = sorted(ordering.unit_rows(archives, bounds, 3).collect(), key=lambda row: row["first_key"])
-    first_keys = [row["first_key"] for row in found]
-    counted = [[0, 0] for _ in found]
-    for key, size in rows:
-        place = counted[ordering.unit_index(key, first_keys)]
-        place[0] += 1
-        place[1] += size
-    assert counted == [[row["archives"], row["size"]] for row in found]
-    most_alike = max(sum(1 for key, _ in rows if key == wanted) for wanted in range(500))
-    assert max(row["archives"] for row in found) < bounds.unit_archives + most_alike
-    placed = archives.select("order_key", ordering.unit_of(F.col("order_key"), first_keys).alias("unit")).distinct()
-    assert all(row["unit"] == ordering.unit_index(row["order_key"], first_keys) for row in placed.collect())
+def key(number: int) -> bytes:
+    return b"2012-05-15T17:21:39.%03d,%0138d" % (number // 100 % 1000, number)
 
 
-def test_the_order_key_sorts_by_date_then_by_archive_id(spark: SparkSession) -> None:
-    rows = [
-        ("0001-01-01T00:00:00Z", "zz"),
-        ("1969-12-31T23:59:59.999Z", "--"),
-        ("1969-12-31T23:59:59.999Z", "zz"),
-        ("1970-01-01T00:00:00Z", "--"),
-        ("2012-05-15T17:21:39Z", "zz"),
-        ("2012-05-15T17:21:39.001Z", "--"),
-        ("2012-05-15T17:21:39.001Z", "-0"),
-        ("2012-05-15T17:21:39.001Z", "A_"),
-        ("2012-05-15T17:21:39.001Z", "a-"),
-        ("2012-05-15T19:21:39.002+02:00", "AA"),
-        ("2031-01-01T00:00:00Z", "AA"),
-        ("2109-05-15T07:35:11.103Z", "zz"),
-        ("2109-05-15T07:35:11.104Z", "--"),
-        ("9999-12-31T23:59:59.999Z", "zz"),
-    ]
-    dated = spark.createDataFrame([(date, mark * 69) for date, mark in rows], "date string, id string")
-    found = dated.select(checking.order_key(F.col("date"), F.col("id")).alias("key")).collect()
-    keys = [row["key"] for row in found]
-    assert keys == sorted(keys)
-    assert len(set(keys)) == len(keys)
+@given(st.lists(st.integers(0, 10**6), max_size=60, unique=True), st.integers(1, 9), st.randoms(use_true_random=False))
+def test_buckets_are_ranges_of_the_order(numbers: list[int], buckets: int, chance: random.Random) -> None:
+    rows = [key(number) + b",1,rest" for number in numbers]
+    borders = ordering.borders(chance.sample(rows, len(rows) // 2), buckets)
+    assert borders == sorted(set(borders))
+    assert len(borders) < buckets
+    dealt = list(ordering.dealt(list(rows), borders))
+    assert [row for _, members in dealt for row in members] == sorted(rows)
+    for bucket, members in dealt:
+        assert all(bucket == 0 or row >= borders[bucket - 1] for row in members)
+        assert all(bucket == len(borders) or row < borders[bucket] for row in members)
 
 
-def test_what_is_no_date_has_no_order_key(spark: SparkSession) -> None:
-    dated = spark.createDataFrame([("2012-13-45T00:00:00Z", "x" * 138)], "date string, id string")
-    assert dated.select(checking.order_key(F.col("date"), F.col("id")).alias("key")).first() == (None,)
+def test_buckets_are_about_as_large_as_each_other() -> None:
+    rows = [key(number * 7919 % 10_000) for number in range(10_000)]
+    borders = ordering.borders(random.Random(1).sample(rows, 800), 8)
+    counts = [len(members) for _, members in ordering.dealt(rows, borders)]
+    assert len(counts) == 8
+    assert max(counts) < 1.5 * 10_000 / 8
+
+
+def test_a_sample_with_few_rows_gives_few_buckets() -> None:
+    assert ordering.borders([], 8) == []
+    assert ordering.borders([key(1), key(1)], 8) == []
+    assert list(itertools.chain(ordering.borders([key(1), key(2)], 8))) == [key(2)[:KEY]]

@@ -1,0 +1,137 @@
+"""What tasks send each other through a shuffle: letters to a bucket of the order, to an office, or to the driver.
+
+Spark would shuffle rows one by one; a letter is all that one task has to say to another. *Offices* are as many as
+buckets and share the digests of archive ids and names among them. The last address is the driver's desk.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from solution.glue.blocks import Edges
+from solution.glue.ordering import Unit
+from solution.glue.rows import Rejected
+
+Places: TypeAlias = "array[int]"
+"""Places of rows among all of their bucket in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """To a bucket: sorted rows, a line each."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """To a bucket, any: rows that cannot be migrated, for the listing."""
+
+    rows: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEnds:
+    """To the desk: the edges of a block, and how many rows it posted, good or not."""
+
+    file: int
+    block: int
+    edges: Edges
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdClaims:
+    """To an office: archives of a bucket by the digest of their id, each once, in order."""
+
+    bucket: int
+    digests: bytes
+    places: Places
+
+
+@dataclass(frozen=True, slots=True)
+class NameClaims:
+    """To an office: the archive of a bucket that is first to want a name, for each name by its digest, in order."""
+
+    bucket: int
+    numbers: array[int]
+    places: Places
+    by_choice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalikes:
+    """To an office: names that look like one with a suffix, each with the digest of the name that would get it."""
+
+    names: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """To an office: lines of the user's names, by archive id."""
+
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """To a bucket, or to an office for it: what was found out about its rows.
+
+    ``repeated`` are not the first with their archive id, ``losing`` not the first with their name; ``taken`` are names
+    that a suffix must not give.
+    """
+
+    bucket: int
+    repeated: Places
+    losing: Places
+    taken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """To a bucket: the user's names of its archives, by archive id."""
+
+    names: dict[bytes, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """To a bucket, any: what is wrong with a line of the user's names, for the listing."""
+
+    archive_id: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """To the desk, by way of an office: what a bucket holds, as far as it is known which of its rows are repeated."""
+
+    bucket: int
+    units: tuple[Unit, ...]
+    skipped: int
+    skipped_size: int
+    rejected: int
+    rejected_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """To the desk: an office found rows to be repeated that nobody knew of."""
+
+    repeated: int
+
+
+ToBucket = Rows | Refused | Marks | Named | Problem
+ToOffice = IdClaims | NameClaims | Lookalikes | Chosen | Marks | Problem | Survey
+ToDesk = BlockEnds | Survey | Surprise
+Letter = ToBucket | ToOffice | ToDesk
+Posted = tuple[int, Letter]
+"""A letter with its address."""
+
+
+def address(number: int) -> int:
+    """Where a letter goes: its number is its partition. One function, so that Spark knows two shuffles as alike."""
+    return number
