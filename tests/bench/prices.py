@@ -1,6 +1,6 @@
-"""Prices by what is counted, from the table of the command line, and what is assumed where nothing local can tell.
+"""Prices by what is counted, from our own table, and what is assumed where nothing local can tell.
 
-``solution/cli/prices.json`` names region, date and pages; ``glacier-transfer estimate`` uses it too.
+``solution/domain/prices.json`` names region, date and pages; ``glacier-transfer estimate`` uses it too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
-_TABLE: Final[dict[str, Any]] = json.loads((resources.files("solution.cli") / "prices.json").read_text("utf-8"))
+_TABLE: Final[dict[str, Any]] = json.loads((resources.files("solution.domain") / "prices.json").read_text("utf-8"))
 
 AS_OF: Final[str] = _TABLE["as_of"]
 REGION: Final[str] = _TABLE["region"]

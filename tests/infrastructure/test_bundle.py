@@ -39,7 +39,9 @@ def test_functions_ship_runtime_packages_and_their_libraries_and_no_more(functio
 def test_no_caches_tests_or_in_memory_ports_are_shipped(functions: Path) -> None:
     parts = {part for path in functions.rglob("*") for part in path.relative_to(functions).parts}
     assert not parts & {"__pycache__", "tests", "in_memory"}
-    assert {path.suffix for path in functions.rglob("*") if path.is_file()} == {".py"}
+    files = [path for path in functions.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".py", ".json"}
+    assert [path.name for path in files if path.suffix == ".json"] == ["prices.json"]
 
 
 def test_every_requirement_of_a_shipped_library_is_shipped() -> None:

@@ -16,11 +16,11 @@ from rich.table import Table
 
 from solution.cli import options
 from solution.cli.console import duration_text, out, print_json, size_text
-from solution.cli.costs import GIB, Bill, Workload, bill, equal_sizes, prices, workload
 from solution.cli.inventory_sizes import read_sizes
 from solution.cli.launch import storage_class_label
 from solution.cli.target import Target, choose_target
 from solution.domain.archive import MAX_OBJECT_BYTES, STORAGE_CLASS_LABELS, StorageClass, Tier
+from solution.domain.costs import GIB, Bill, Workload, bill, dollars_text, equal_sizes, prices, workload
 from solution.domain.errors import InvalidInput, NotPossible
 from solution.domain.pacing import Budget
 from solution.simulation.run import Outcome, simulate
@@ -226,11 +226,11 @@ def _show(made: Estimate) -> None:
         table.add_row("left out: larger than 5 TiB", f"{load.skipped:,}, {size_text(load.skipped_size)}")
     table.add_section()
     for item in cost.once:
-        table.add_row(item.name, _dollars(item.dollars))
-    table.add_row("[bold]cost of the copy[/]", f"[bold]{_dollars(cost.total)}[/]")
+        table.add_row(item.name, dollars_text(item.dollars))
+    table.add_row("[bold]cost of the copy[/]", f"[bold]{dollars_text(cost.total)}[/]")
     table.add_section()
-    table.add_row(f"storage as {made.storage_class}, a month", _dollars(cost.monthly))
-    table.add_row("storage of the vault, a month", _dollars(cost.vault_monthly))
+    table.add_row(f"storage as {made.storage_class}, a month", dollars_text(cost.monthly))
+    table.add_row("storage of the vault, a month", dollars_text(cost.vault_monthly))
     table.add_section()
     table.add_row("daily budget", size_text(made.budget))
     table.add_row("daily budgets needed", f"{duration.quota_periods:.2f}")
@@ -260,10 +260,6 @@ def _add_simulation(table: Table, outcome: Outcome) -> None:
 def _excess(outcome: Outcome) -> str:
     # where the bound is seconds, a share of it says nothing
     return "nothing" if outcome.excess <= 0 else f"{_days(outcome.excess)} ({100 * outcome.over_bound:.1f} %)"
-
-
-def _dollars(amount: float) -> str:
-    return "< $0.01" if 0 < amount < 0.005 else f"${amount:,.2f}"
 
 
 def _days(seconds: float) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from solution.application.adapters.expenses import DynamoExpenses
 from solution.cli.failures import ExitCode
 from solution.contract import object_keys, tables
 from solution.contract.failures import Failure
 from solution.contract.messages import parse_sorted_row
-from solution.domain.archive import Archive, check_run_id
+from solution.domain.archive import Archive, StorageClass, check_run_id
+from solution.domain.costs import Spending, equal_sizes, spending, workload
 from solution.domain.errors import InvalidInput
 from solution.domain.status import Metric
 
@@ -47,7 +49,8 @@ class RunState:
     """One look at a run.
 
     ``outcome`` is the run's own word for where it stands; ``failure``, of a run that has ended, is why it failed or was
-    stopped, else empty. Times are ISO 8601 in UTC, empty where unknown.
+    stopped, else empty. Times are ISO 8601 in UTC, empty where unknown. ``cost`` is what all attempts have cost until
+    now, about: how large each copied archive is stands in the report, not here, so they count as equal ones.
     """
 
     run: str
@@ -59,6 +62,7 @@ class RunState:
     started_at: str
     ended_at: str
     failure: str
+    cost: Spending
 
     @property
     def to_copy(self) -> Count:
@@ -95,6 +99,7 @@ class RunState:
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "failure": self.failure,
+            "cost": self.cost.as_json(),
             "counts": {
                 metric.value: {"archives": count.archives, "bytes": count.bytes}
                 for metric, count in self.counts.items()
@@ -123,16 +128,18 @@ def read_run(target: Target, run: str, *, execution_arn: str = "") -> RunState:
     registered = bool(record) and execution_arn in ("", record.get(tables.Run.EXECUTION_ARN))
     outcome, ended = _standing(record if registered else None, running=running)
     failure = record.get(tables.Run.FAILURE, "") if registered else ""
+    counts = counters or {metric: Count(archives=0, bytes=0) for metric in Metric}
     return RunState(
         run=run,
         vault_name=record.get(tables.Run.VAULT_NAME, ""),
         outcome=outcome,
         ended=ended,
         inventory=_inventory_phase(target, run, counted=counters is not None),
-        counts=counters or {metric: Count(archives=0, bytes=0) for metric in Metric},
+        counts=counts,
         started_at=record.get(tables.Run.STARTED_AT, ""),
         ended_at=record.get(tables.Run.ENDED_AT, ""),
         failure=(failure or (execution.failure if execution else "")) if ended else "",
+        cost=_cost(target, run, counts[Metric.DOWNLOADED], record.get(tables.Run.STORAGE_CLASS, "")),
     )
 
 
@@ -177,6 +184,13 @@ def _counters(target: Target, run: str) -> dict[Metric, Count] | None:
         )
         for metric in Metric
     }
+
+
+def _cost(target: Target, run: str, copied: Count, storage_class: str) -> Spending:
+    expenses = DynamoExpenses(client=target.dynamodb, table=target.output("MetricTableName")).read(run)
+    sizes = equal_sizes(copied.archives, copied.bytes) if copied.bytes >= copied.archives else {}
+    stored_as = StorageClass(storage_class) if storage_class else StorageClass.DEEP_ARCHIVE
+    return spending(workload(sizes), expenses, storage_class=stored_as)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

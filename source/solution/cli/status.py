@@ -10,6 +10,7 @@ from solution.cli.console import out, print_json, size_text
 from solution.cli.runs import RunState, read_run
 from solution.cli.target import choose_target
 from solution.contract.tables import RunStatus
+from solution.domain.costs import dollars_text
 from solution.domain.status import Metric
 
 
@@ -25,6 +26,13 @@ def print_state(state: RunState) -> None:
         if count.archives or metric not in (Metric.SKIPPED, Metric.REJECTED):
             table.add_row(metric, f"{count.archives:,}", size_text(count.bytes))
     out.print(table)
+    if state.cost.total:
+        total, monthly = dollars_text(state.cost.total), dollars_text(state.cost.monthly)
+        out.print(
+            f"It has cost {total} so far, by list prices; keeping what is copied costs {monthly} a month.",
+            markup=False,
+            soft_wrap=True,
+        )
     if state.failure:
         what = "was stopped" if state.outcome is RunStatus.STOPPED else "failed"
         out.print(f"It {what}: {state.failure}", markup=False, soft_wrap=True)

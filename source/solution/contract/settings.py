@@ -274,10 +274,11 @@ class AbortUploadsSettings(_Destination):
 
 @dataclass(frozen=True, kw_only=True)
 class RunReportSettings(_Records, _Inventory):
-    """Writes ``failed_archives.csv`` and the summary."""
+    """Writes ``failed_archives.csv`` and the summary; ``chunk_size_mib`` tells how many parts copies took."""
 
     metric_table_name: str
     destination_bucket_name: str
+    chunk_size_mib: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ GlacierObjectRetrieval    pk=run|archive id, sk=p:00001      a stored part
 MetricTable               pk=run                             counters ``{metric}_count``, ``{metric}_bytes``
 MetricTable               pk=run|seen|slot                   which stream records are counted already
 MetricTable               pk=run|pulse                       what the counters were when they last moved
+MetricTable               pk=run|expenses                    what the run has asked Glacier for, by tier
 MetricTable               pk=|quota                          what all runs have asked for lately
 MetricTable               pk=|attempts                       attempts of runs that may not have been cleaned up yet
 AsyncFacilitatorTable     job_id                             task token, result of the job
@@ -20,9 +21,12 @@ AsyncFacilitatorTable     job_id                             task token, result 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from solution.domain.status import Metric
+
+if TYPE_CHECKING:
+    from solution.domain.archive import Tier
 
 PK: Final = "pk"
 SK: Final = "sk"
@@ -227,6 +231,21 @@ class PulseItem(StrEnum):
 def pulse_pk(run: str) -> str:
     """Helper record that remembers when the run's counters last moved."""
     return f"{run}{SEPARATOR}pulse"
+
+
+def expenses_pk(run: str) -> str:
+    """Helper record of what the run has asked Glacier for."""
+    return f"{run}{SEPARATOR}expenses"
+
+
+def asked_requests(tier: Tier) -> str:
+    """Attribute that counts requests of this tier."""
+    return f"{tier.lower()}_requests"
+
+
+def asked_bytes(tier: Tier) -> str:
+    """Attribute that counts the bytes which these requests retrieve."""
+    return f"{tier.lower()}_bytes"
 
 
 def completion_job_id(run: str, execution_name: str) -> str:

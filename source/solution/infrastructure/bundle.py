@@ -73,7 +73,7 @@ def build_glue_libraries(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     files = [SOURCE / "__init__.py"]
     for package in ("domain", "contract", "glue"):
-        files += _python_files(SOURCE / package)
+        files += _shipped_files(SOURCE / package)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(files):
             entry = zipfile.ZipInfo(str(Path("solution") / file.relative_to(SOURCE)), EPOCH)
@@ -93,13 +93,18 @@ def runbook_scripts() -> Path:
     return SOURCE / "runbooks"
 
 
-def _python_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if not LEFT_OUT.intersection(path.relative_to(folder).parts))
+def _shipped_files(folder: Path) -> list[Path]:
+    """Programs, and the tables that they read."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in {".py", ".json"} and not LEFT_OUT.intersection(path.relative_to(folder).parts)
+    )
 
 
 def _copy_package(package: str, target: Path, *, only_files: bool = False) -> None:
     folder = SOURCE / package
-    files = [folder / "__init__.py"] if only_files else _python_files(folder)
+    files = [folder / "__init__.py"] if only_files else _shipped_files(folder)
     for file in files:
         _copy(file, target / "solution" / file.relative_to(SOURCE))
 

@@ -365,7 +365,7 @@ class RequestFunctions(Construct):
                     tables.retrieval,
                     *("BatchGetItem", "BatchWriteItem", "GetItem", "Query", "PartiQLInsert", "PartiQLUpdate"),
                 ),
-                table(tables.metrics, "GetItem", "PutItem"),
+                table(tables.metrics, "GetItem", "PutItem", "UpdateItem"),
             ],
         )
         self.calculate_timeout = factory.make(
@@ -383,7 +383,7 @@ class RequestFunctions(Construct):
             grants=[
                 vaults("DescribeJob", "InitiateJob"),
                 table(tables.retrieval, "BatchGetItem", "GetItem", "PartiQLUpdate", "UpdateItem"),
-                table(tables.metrics, "GetItem", "PutItem"),
+                table(tables.metrics, "GetItem", "PutItem", "UpdateItem"),
                 send(queues.notifications.queue),
             ],
         )

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from solution.application.in_memory.expenses import InMemoryExpenses
 from solution.application.in_memory.quota import InMemoryQuotaLedger
 from solution.application.ports.quota import QuotaLedger
 from solution.application.use_cases.allowance import Allowance
@@ -65,6 +66,7 @@ class Requests:
         scenario, clock = self.scenario, self.clock
         allowance = Allowance(
             ledger=self.ledger,
+            expenses=InMemoryExpenses(),
             clock=clock,
             jitter=FullJitter(seed=1),
             budget=scenario.budget,

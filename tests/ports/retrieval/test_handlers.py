@@ -213,7 +213,7 @@ def test_a_small_archive_takes_at_most_six_calls(stack: Stack, sqs: SQSClient, s
         "PutItem": 1,
         "BatchExecuteStatement": 8,
         "InitiateJob": 100,
-        "UpdateItem": 200,
+        "UpdateItem": 201,
         "SendMessageBatch": 10,
         "GetJobOutput": 100,
         "PutObject": 100,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from solution.application.in_memory.clock import ManualClock
+from solution.application.in_memory.expenses import InMemoryExpenses
 from solution.application.in_memory.glacier import InMemoryGlacier
 from solution.application.in_memory.quota import InMemoryQuotaLedger
 from solution.application.use_cases.allowance import Allowance
@@ -90,7 +91,12 @@ def test_two_runs_share_one_budget() -> None:
 def test_a_writer_that_was_overtaken_reads_again() -> None:
     ledger, clock = InMemoryQuotaLedger(), ManualClock()
     allowance = Allowance(
-        ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=Budget(size=100, period=DAY), jobs_per_second=1
+        ledger=ledger,
+        expenses=InMemoryExpenses(),
+        clock=clock,
+        jitter=FullJitter(seed=1),
+        budget=Budget(size=100, period=DAY),
+        jobs_per_second=1,
     )
     ledger.conflicts = 3
     assert allowance.take([40, 40, 40]) == 2
@@ -103,7 +109,14 @@ def test_runs_ask_in_turn_so_that_together_they_keep_to_the_rate() -> None:
     ledger, budget = InMemoryQuotaLedger(), Budget(size=100, period=DAY)
     clocks = [ManualClock() for _ in range(3)]
     runs = [
-        Allowance(ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=budget, jobs_per_second=10)
+        Allowance(
+            ledger=ledger,
+            expenses=InMemoryExpenses(),
+            clock=clock,
+            jitter=FullJitter(seed=1),
+            budget=budget,
+            jobs_per_second=10,
+        )
         for clock in clocks
     ]
     assert [run.take([1] * 20) for run in runs] == [20, 20, 20]
@@ -121,6 +134,7 @@ def test_a_rate_of_nothing_is_refused() -> None:
     with pytest.raises(InvalidInput, match="must be positive"):
         Allowance(
             ledger=InMemoryQuotaLedger(),
+            expenses=InMemoryExpenses(),
             clock=ManualClock(),
             jitter=FullJitter(seed=1),
             budget=Budget(size=1, period=DAY),
@@ -242,7 +256,14 @@ def test_an_extension_costs_no_budget_and_a_closed_window_does() -> None:
 
 def test_an_archive_larger_than_the_budget_is_asked_for_although_another_run_never_pauses() -> None:
     ledger, clock, budget = InMemoryQuotaLedger(), ManualClock(), Budget(size=100, period=DAY)
-    allowance = Allowance(ledger=ledger, clock=clock, jitter=FullJitter(seed=1), budget=budget, jobs_per_second=100)
+    allowance = Allowance(
+        ledger=ledger,
+        expenses=InMemoryExpenses(),
+        clock=clock,
+        jitter=FullJitter(seed=1),
+        budget=budget,
+        jobs_per_second=100,
+    )
     timeout = CalculateTimeout(ledger=ledger, clock=clock, budget=budget)
     allowance.take([10] * 5, owner="other")
     begun = clock.now()

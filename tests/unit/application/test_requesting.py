@@ -16,10 +16,11 @@ from solution.application.use_cases.backoff import FullJitter, TokenBucket
 from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.request_archives import Requested
 from solution.domain.archive import Tier
+from solution.domain.costs import Asked
 from solution.domain.errors import InvalidInput, Throttled, TransientError
 from solution.domain.status import ArchiveStatus
 from tests import builders
-from tests.builders import archive, archive_id
+from tests.builders import RUN, archive, archive_id, content
 from tests.unit.application.world import World
 
 HOUR = 3600
@@ -265,3 +266,32 @@ def test_two_dozen_archives_of_a_batch_are_asked_for_at_the_same_time() -> None:
     )
     assert world.ask() == Requested(requested=96, failed=0, already=0)
     assert sorted(world.glacier.asked) == sorted(record.archive_id for record in world.records.records.values())
+
+
+def test_what_was_asked_for_is_counted_for_the_cost_each_attempt_anew() -> None:
+    world = World({"a": content(10), "b": content(30)})
+    world.glacier.throttle_next = 1
+    world.ask()
+    world.ask()
+    assert world.expenses.read(RUN) == {Tier.BULK: Asked(requests=2, size=40)}
+    world.resume()
+    world.ask("a")
+    assert world.expenses.read(RUN) == {Tier.BULK: Asked(requests=3, size=50)}
+
+
+def test_an_extension_is_a_request_that_retrieves_nothing_and_a_refusal_is_none() -> None:
+    world = World({"a": content(10), "b": content(30)})
+    del world.glacier.archives[archive_id("b")]
+    world.ask()
+    world.finish_jobs()
+    world.deliver(world.notifications)
+    world.clock.advance(20 * 3600)
+    assert world.extend().extended == 1
+    assert world.expenses.read(RUN) == {Tier.BULK: Asked(requests=2, size=10)}
+
+
+def test_a_cost_that_cannot_be_noted_costs_no_archive() -> None:
+    world = World({"a": content(10)})
+    world.expenses.by_run = None  # type: ignore[assignment]
+    assert world.ask() is not None
+    assert world.status("a") is ArchiveStatus.REQUESTED

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from solution.application.in_memory.clock import ManualClock
 from solution.application.in_memory.counters import InMemoryCounters
+from solution.application.in_memory.expenses import InMemoryExpenses
 from solution.application.in_memory.facilitator import InMemoryFacilitator
 from solution.application.in_memory.glacier import InMemoryGlacier
 from solution.application.in_memory.objects import InMemoryObjectStore
@@ -224,6 +225,7 @@ class World:
         self.counters = InMemoryCounters()
         self.budget = Budget(size=budget, period=timedelta(days=1))
         self.ledger = InMemoryQuotaLedger()
+        self.expenses = InMemoryExpenses()
         self.facilitator = InMemoryFacilitator()
         self.notifications = Queue(InMemoryQueue())
         self.chunks = Queue(InMemoryQueue())
@@ -251,7 +253,12 @@ class World:
         standing = Standing(runs=self._fragile(self.runs), clock=self.clock)
         jitter = FullJitter(seed=1)
         self.allowance = Allowance(
-            ledger=self._fragile(self.ledger), clock=self.clock, jitter=jitter, budget=self.budget, jobs_per_second=100
+            ledger=self._fragile(self.ledger),
+            expenses=self.expenses,
+            clock=self.clock,
+            jitter=jitter,
+            budget=self.budget,
+            jobs_per_second=100,
         )
         asker = JobAsker(
             glacier=glacier, clock=self.clock, bucket=TokenBucket(self.clock, 100), jitter=jitter, workers=1

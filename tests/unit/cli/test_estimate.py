@@ -10,7 +10,6 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from solution.cli.costs import GIB, equal_sizes, prices, workload
 from solution.cli.estimate import parse_size, shortest
 from solution.cli.failures import ExitCode
 from solution.cli.inventory_sizes import read_sizes
@@ -18,6 +17,7 @@ from solution.cli.main import app
 from solution.cli.target import Target
 from solution.contract.object_keys import INVENTORY_COLUMNS
 from solution.domain.archive import StorageClass, Tier
+from solution.domain.costs import GIB, equal_sizes, prices, workload
 from solution.domain.errors import InvalidInput, NotPossible
 from tests.unit.cli.conftest import Deployment
 

@@ -7,12 +7,15 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from solution.application.adapters.expenses import DynamoExpenses
 from solution.cli.console import err
 from solution.cli.failures import ExitCode
 from solution.cli.main import app
 from solution.cli.runs import InventoryPhase, read_run
 from solution.cli.watch import RunProgress, await_end
 from solution.contract import object_keys, tables
+from solution.domain.archive import Tier
+from solution.domain.costs import Asked
 from solution.domain.errors import InvalidInput
 from solution.domain.status import Metric
 from tests.unit.cli.conftest import Deployment
@@ -42,6 +45,22 @@ def test_status_tells_machines_every_counter(deployment: Deployment) -> None:
     assert document["status"] == "RUNNING"
     assert document["counts"]["requested"] == {"archives": 2, "bytes": 200}
     assert set(document["counts"]) == set(Metric)
+
+
+def test_status_tells_what_a_run_has_cost_so_far(deployment: Deployment) -> None:
+    deployment.record_run("r", **{tables.Run.STORAGE_CLASS: "GLACIER_IR"})
+    deployment.count("r", {Metric.TOTAL: 3, Metric.REQUESTED: 2, Metric.DOWNLOADED: 1}, size=1024**4)
+    expenses = DynamoExpenses(client=deployment.target.dynamodb, table="metrics")
+    expenses.add("r", Tier.BULK, Asked(requests=2, size=2 * 1024**4))
+    answer = CliRunner().invoke(app, ["status", "r"])
+    retrieval, storage = 2048 * 0.0025, 1024 * 0.004
+    cost = json.loads(CliRunner().invoke(app, ["status", "r", "--json"]).stdout)["cost"]
+    assert cost["items"]["Glacier, Bulk retrieval of bytes"] == retrieval
+    assert cost["storage_per_month"] == pytest.approx(storage, abs=0.001)
+    assert cost["assumed"].startswith("an estimate, from list prices of us-east-1 as of 2025-01-01")
+    assert (
+        f"It has cost ${cost['total']:.2f} so far, by list prices; keeping what is copied costs $4.10" in answer.stdout
+    )
 
 
 @pytest.mark.parametrize("status", [status for status in tables.RunStatus if not status.ended])

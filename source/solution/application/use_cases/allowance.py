@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from solution.domain.costs import Asked
 from solution.domain.errors import InvalidInput, QuotaUsed, Throttled
 from solution.domain.pacing import admit
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from solution.application.ports.clock import Clock, Deadline
+    from solution.application.ports.expenses import Expenses
     from solution.application.ports.quota import LedgerPage, QuotaLedger
     from solution.application.ports.records import Outcome
     from solution.application.use_cases.asking import JobAsker, Wish
     from solution.application.use_cases.backoff import FullJitter
     from solution.application.use_cases.claims import Claims
+    from solution.domain.archive import Tier
     from solution.domain.pacing import Admission, Budget, Ledger
 
 _log = logging.getLogger(__name__)
@@ -42,12 +45,20 @@ class Allowance:
     """
 
     def __init__(
-        self, *, ledger: QuotaLedger, clock: Clock, jitter: FullJitter, budget: Budget, jobs_per_second: float
+        self,
+        *,
+        ledger: QuotaLedger,
+        expenses: Expenses,
+        clock: Clock,
+        jitter: FullJitter,
+        budget: Budget,
+        jobs_per_second: float,
     ) -> None:
         """``jobs_per_second`` is what all runs together may ask for."""
         if jobs_per_second <= 0:
             raise InvalidInput(f"{jobs_per_second} jobs per second lets nothing through; it must be positive")
         self._ledger = ledger
+        self._expenses = expenses
         self._clock = clock
         self._jitter = jitter
         self._budget = budget
@@ -77,9 +88,14 @@ class Allowance:
         if admission is None:
             return 0
         settled = 0
+        spent: dict[Tier, Asked] = {}
+        by_id = {wish.archive_id: wish for wish in wishes}
 
         def count(outcomes: list[Outcome]) -> None:
             nonlocal settled
+            for wish in (by_id[outcome.archive_id] for outcome in outcomes if outcome.job_id is not None):
+                before = spent.get(wish.tier, Asked())
+                spent[wish.tier] = Asked(requests=before.requests + 1, size=before.size + wish.cost)
             settle(outcomes)
             settled += len(outcomes)
 
@@ -99,17 +115,27 @@ class Allowance:
             others = sum(wish.cost for wish in admitted) - sum(wish.cost for wish in mine)
             self._give_back(admission.moment, others + sum(wish.cost for wish in unheard))
 
-        with contextlib.suppress(QuotaUsed):
-            asker.ask(
-                run,
-                mine,
-                deadline=until,
-                settle=count,
-                enter_again=enter_again,
-                unheard=give_back,
-                go_on=go_on,
-            )
+        try:
+            with contextlib.suppress(QuotaUsed):
+                asker.ask(
+                    run,
+                    mine,
+                    deadline=until,
+                    settle=count,
+                    enter_again=enter_again,
+                    unheard=give_back,
+                    go_on=go_on,
+                )
+        finally:
+            for tier, asked in spent.items():
+                self._note(run, tier, asked)
         return settled
+
+    def _note(self, run: str, tier: Tier, asked: Asked) -> None:
+        try:
+            self._expenses.add(run, tier, asked)
+        except Exception:  # noqa: BLE001 - a batch must not fail for want of a note about its cost
+            _log.exception("What Glacier was asked for is missing from the cost of the run", extra={"tier": tier})
 
     def take(self, sizes: Sequence[int], *, owner: str = "") -> int:
         """How many archives of these sizes, from the first, may be asked for; an `until` of before says how long.

@@ -17,6 +17,7 @@ from solution.application.use_cases.summary_text import write_summary
 from solution.contract import object_keys as keys
 from solution.contract.tables import RunStatus
 from solution.domain.archive import format_time, parse_time
+from solution.domain.costs import Meter, Spending, spending
 from solution.domain.errors import NotPossible
 from solution.domain.status import UNFINISHED, ArchiveStatus, Metric, milestones
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from solution.application.ports.clock import Clock
     from solution.application.ports.counters import Counters
+    from solution.application.ports.expenses import Expenses
     from solution.application.ports.inventory_files import FileWriter, InventoryFiles
     from solution.application.ports.runs import RunRecord, RunRecords
     from solution.contract.failures import Failure
@@ -52,13 +54,16 @@ class Amount:
 
 @dataclass(slots=True)
 class Findings:
-    """What the manifest says: archives by status, and the commonest reasons for failure."""
+    """What the manifest says: archives by status, the commonest reasons for failure, and what was copied."""
 
     by_status: dict[ArchiveStatus, Amount] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
+    copied: Meter = field(default_factory=Meter)
 
     def add(self, status: ArchiveStatus, size: int) -> None:
         self.by_status[status] = self.by_status.get(status, Amount()).plus(size)
+        if status is ArchiveStatus.DOWNLOADED:
+            self.copied.add(size)
 
     def of(self, *statuses: ArchiveStatus) -> Amount:
         """Archives in any of these states."""
@@ -80,6 +85,7 @@ class RunReport:
     reported_at: str
     duration_seconds: int
     archives: Mapping[str, Amount]
+    cost: Spending
     reasons: tuple[tuple[str, int], ...]
     differences: tuple[str, ...]
 
@@ -102,6 +108,7 @@ class RunReport:
             "duration_seconds": self.duration_seconds,
             "archives": {name: tally.archives for name, tally in self.archives.items()},
             "bytes": {name: tally.size for name, tally in self.archives.items()},
+            "cost": self.cost.as_json(),
             "reasons": [{"reason": reason, "archives": count} for reason, count in self.reasons],
             "differences": list(self.differences),
             "where": {
@@ -126,15 +133,17 @@ class ReportRun:
 
     records: RunRecords
     counters: Counters
+    expenses: Expenses
     files: InventoryFiles
     clock: Clock
+    chunk_size_mib: int
     inventory_bucket: str
     destination_bucket: str
 
     def __call__(self, *, run: str, vault_name: str, execution_name: str, failure: Failure | None) -> RunReport:
         """Raises `NotPossible` when the run is unknown or belongs to another execution by now."""
         record = self._record(run, execution_name)
-        findings = Findings()
+        findings = Findings(copied=Meter(chunk_mib=self.chunk_size_mib))
         with self.files.writer(keys.failed_archives_key(run), content_type=CONTENT_TYPE) as output:
             self._read_manifest(manifest_folder(run, execution_name), findings, output)
         report = self._report(record, vault_name, findings, failure)
@@ -202,6 +211,7 @@ class ReportRun:
             reported_at=format_time(now),
             duration_seconds=round((now - parse_time(record.started_at)).total_seconds()),
             archives=archives,
+            cost=spending(findings.copied.workload, self.expenses.read(record.run), storage_class=record.storage_class),
             reasons=tuple(findings.reasons.most_common(REASONS_SHOWN)),
             differences=tuple(_differences(counters, findings)),
         )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from solution.contract.tables import RunStatus
+from solution.domain.costs import assumed, dollars_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,6 +64,17 @@ def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     for name, tally in report.archives.items():
         if tally.archives or name in {"total", "downloaded", "failed"}:
             yield f"| {_ROWS[name]} | {tally.archives:,} | {tally.size:,} | {size_text(tally.size)} |"
+    yield ""
+    yield "## What it has cost so far"
+    yield ""
+    yield "| | US dollars |"
+    yield "|---|---:|"
+    for item in report.cost.once:
+        yield f"| {item.name} | {dollars_text(item.dollars)} |"
+    yield f"| **in all, all attempts of the run together** | **{dollars_text(report.cost.total)}** |"
+    yield f"| storage of what is copied, a month | {dollars_text(report.cost.monthly)} |"
+    yield ""
+    yield f"This is {assumed()}."
     if report.reasons:
         yield ""
         yield "## Why archives failed"

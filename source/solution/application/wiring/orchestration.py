@@ -11,6 +11,7 @@ from solution.application.adapters import clients
 from solution.application.adapters.archive_scan import DynamoArchiveScan, DynamoArchiveStops
 from solution.application.adapters.counters import DynamoCounters
 from solution.application.adapters.executions import GlueInventoryJobs, StepFunctionsExecutions
+from solution.application.adapters.expenses import DynamoExpenses
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
 from solution.application.adapters.notices import HttpSource, HttpStats, SnsNotices
@@ -244,8 +245,10 @@ def report_run() -> ReportRun:
     return ReportRun(
         records=_run_records(own.retrieval_table_name),
         counters=DynamoCounters(clients.dynamodb(), own.metric_table_name),
+        expenses=DynamoExpenses(client=clients.dynamodb(), table=own.metric_table_name),
         files=S3InventoryFiles(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
         clock=clock(),
+        chunk_size_mib=own.chunk_size_mib,
         inventory_bucket=own.inventory_bucket_name,
         destination_bucket=own.destination_bucket_name,
     )

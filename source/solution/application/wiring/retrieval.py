@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from solution.application.adapters import clients
 from solution.application.adapters.change_stream import DynamoChangeStream
 from solution.application.adapters.counters import DynamoCounters
+from solution.application.adapters.expenses import DynamoExpenses
 from solution.application.adapters.facilitator import DynamoFacilitator, StepFunctionsGate
 from solution.application.adapters.glacier import BotoGlacierJobs
 from solution.application.adapters.objects import S3ObjectStore
@@ -197,6 +198,7 @@ def _budget(gib: int, period_seconds: int) -> Budget:
 def _allowance(own: s.InitiateArchiveRetrievalSettings | s.ExtendWindowRequestSettings) -> Allowance:
     return Allowance(
         ledger=DynamoQuotaLedger(clients.dynamodb(), own.metric_table_name),
+        expenses=DynamoExpenses(client=clients.dynamodb(), table=own.metric_table_name),
         clock=clock(),
         jitter=FullJitter(base=0.05, cap=2.0),
         budget=_budget(own.daily_retrieval_budget_gib, own.quota_period_seconds),

@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "SEND_ANONYMIZED_STATS": "false",
     "ANONYMIZED_STATS_ENDPOINT": "",
     "SOLUTION_VERSION": "1.2.3",
+    "CHUNK_SIZE_MIB": "256",
     "RUN_NOTIFICATIONS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:notices",
     "INVENTORY_JOB_NAME": "inventory-job",
 }

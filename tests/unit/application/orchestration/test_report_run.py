@@ -13,6 +13,7 @@ import pytest
 from solution.application.in_memory.archive_scan import InMemoryArchiveTable, KeptArchive
 from solution.application.in_memory.clock import ManualClock
 from solution.application.in_memory.counters import InMemoryCounters
+from solution.application.in_memory.expenses import InMemoryExpenses
 from solution.application.in_memory.inventory_files import InMemoryInventoryFiles
 from solution.application.in_memory.runs import InMemoryRunRecords
 from solution.application.ports.archive_scan import Purpose
@@ -25,6 +26,8 @@ from solution.application.use_cases.scan_archives import ScanArchives
 from solution.contract.failures import Failure
 from solution.contract.object_keys import MANIFEST_COLUMNS, NOT_REQUESTED
 from solution.contract.tables import RunStatus
+from solution.domain.archive import Tier
+from solution.domain.costs import Asked
 from solution.domain.errors import NotPossible
 from solution.domain.status import ArchiveStatus, Metric
 from tests.unit.application.orchestration.builders import RUN, archive_id, kept, run_record
@@ -34,6 +37,7 @@ class _Desk:
     def __init__(self, *archives: KeptArchive, counted: dict[Metric, int], segments: int = 2) -> None:
         self.files = InMemoryInventoryFiles()
         self.counters = InMemoryCounters()
+        self.expenses = InMemoryExpenses()
         self.counters.add(RUN, Tally(archives=counted, size={metric: 10 * n for metric, n in counted.items()}))
         self.records = InMemoryRunRecords(run_record())
         self.clock = ManualClock()
@@ -59,8 +63,10 @@ class _Desk:
         report = ReportRun(
             records=self.records,
             counters=self.counters,
+            expenses=self.expenses,
             files=self.files,
             clock=self.clock,
+            chunk_size_mib=256,
             inventory_bucket="inventory",
             destination_bucket="copies",
         )
@@ -222,3 +228,36 @@ def test_many_failures_are_streamed_with_one_header() -> None:
     rows = desk.failed()
     assert len(rows) == 2501
     assert len({row[0] for row in rows}) == 2501
+
+
+def test_the_cost_so_far_is_of_all_that_was_asked_for_and_copied() -> None:
+    gib = 1024**3
+    desk = _Desk(
+        kept(1, "downloaded", size=1024 * gib),
+        kept(2, "downloaded", size=100),
+        kept(3, "stopped", size=5 * gib, failure="why"),
+        counted=_counted(3, 2),
+    )
+    desk.expenses.add(RUN, Tier.BULK, Asked(requests=1_000_000, size=2048 * gib))
+    desk.expenses.add(RUN, Tier.BULK, Asked(requests=1_000_000))
+    desk.expenses.add(RUN, Tier.STANDARD, Asked(requests=1000, size=gib))
+    cost = desk.report().cost
+    dollars = {item.name: round(item.dollars, 4) for item in cost.once}
+    assert dollars["Glacier, Bulk retrieval of bytes"] == 2048 * 0.0025
+    assert dollars["Glacier, Bulk requests"] == 50
+    assert dollars["Glacier, Standard retrieval of bytes"] == 0.01
+    assert dollars["Glacier, Standard requests"] == 0.05
+    assert dollars["S3, objects stored as DEEP_ARCHIVE"] == round(2 * 0.05 / 1000, 4)
+    assert dollars["S3, parts of large objects"] == round((4096 + 1) * 0.005 / 1000, 4)
+    assert dollars["DynamoDB"] > 5
+    assert cost.monthly == pytest.approx(1024 * 0.00099, rel=0.001)
+    assert desk.summary()["cost"]["total"] == round(cost.total, 4)
+    assert desk.summary()["cost"]["prices"] == {"region": "us-east-1", "as_of": "2025-01-01"}
+    assert "| Glacier, Bulk requests | $50.00 |" in desk.text()
+    assert "This is an estimate, from list prices of us-east-1 as of 2025-01-01" in desk.text()
+
+
+def test_a_run_that_asked_for_nothing_has_cost_nothing() -> None:
+    desk = _Desk(counted=_counted(3, 0))
+    assert desk.report().cost.total == 0
+    assert "| **in all, all attempts of the run together** | **$0.00** |" in desk.text()
