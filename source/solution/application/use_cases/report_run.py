@@ -37,6 +37,9 @@ REASONS_SHOWN: Final = 10
 MISSING: Final = ("failed", "unfinished", "stopped", "not_requested")
 """Rows of the account that a resume would transfer."""
 
+_REASONS_KEPT: Final = 10_000
+"""Distinct reasons remembered at a time; beyond that the rarer ones are forgotten, and may be counted too low."""
+
 _ROWS_AT_ONCE: Final = 1000
 
 
@@ -64,6 +67,12 @@ class Findings:
         self.by_status[status] = self.by_status.get(status, Amount()).plus(size)
         if status is ArchiveStatus.DOWNLOADED:
             self.copied.add(size)
+
+    def explain(self, reason: str) -> None:
+        """One more archive failed for this reason; reasons that name jobs may be as many as archives."""
+        self.reasons[reason] += 1
+        if len(self.reasons) > _REASONS_KEPT:
+            self.reasons = Counter(dict(self.reasons.most_common(_REASONS_KEPT // 2)))
 
     def of(self, *statuses: ArchiveStatus) -> Amount:
         """Archives in any of these states."""
@@ -185,7 +194,7 @@ class ReportRun:
                     continue
                 reason = row["Reason"] or f"not finished: it was still {status} when the run ended; resume the run"
                 if status is ArchiveStatus.FAILED:
-                    findings.reasons[reason] += 1
+                    findings.explain(reason)
             rows.append((row["ArchiveId"], row["Key"], row["Bytes"], reason))
             if len(rows) >= _ROWS_AT_ONCE:
                 failed.write(encode_rows(rows))
