@@ -104,8 +104,8 @@ class _Source:
     """A streaming body of ``length`` bytes whose trouble is a `ShortRead`.
 
     botocore and urllib3 read into new memory, a MiB of it for each MiB, and clearing that costs as much as receiving.
-    So all but the last of a body is received by Python's own HTTP response below them, into the caller's buffer. The
-    last of it is read through them, from which they know that the connection is free for the next request.
+    So all but the last byte of a body is received by Python's own HTTP response below them, into the caller's buffer.
+    The last one is read through them, from which they know that the connection is free for the next request.
     """
 
     def __init__(self, body: StreamingBody, length: int) -> None:
@@ -122,8 +122,8 @@ class _Source:
 
     def readinto(self, buffer: memoryview, /) -> int:
         with _breaking_off():
-            if self._below is not None and len(buffer) < self._remaining:
-                received = self._below.readinto(buffer)
+            if self._below is not None and self._remaining > 1:
+                received = self._below.readinto(buffer[: self._remaining - 1])
             else:
                 received = self._body.readinto(cast("Any", buffer))  # the stubs want a file
         self._remaining -= received
