@@ -15,7 +15,7 @@ from solution.contract import tables
 from solution.contract.entry_points import RUN_CLOSER
 from solution.contract.messages import JobResult
 from solution.domain.status import Metric
-from tests.local.deployed import Solution
+from tests.local.deployed import Solution, states_named
 from tests.local.support import unique, until, zipped
 from tests.workflows.stubs import CALLED_BY_MACHINES, PLAIN_ANSWERS, Exchange, Stubs, always, quiet
 
@@ -156,7 +156,7 @@ class World:
         before = self._definition(arn)
         definition = json.loads(json.dumps(before))
         for name, fields in states.items():
-            found = list(_states_named(definition, name))
+            found = list(states_named(definition, name))
             assert len(found) == 1, f"{machine} has {len(found)} states {name}"
             found[0].update(fields)
         self._redefine(arn, definition)
@@ -270,14 +270,6 @@ class World:
                 if target["Id"] == run:
                     found[purpose] = {**target, "Input": json.loads(target["Input"])}
         return found
-
-
-def _states_named(node: Any, name: str) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "States" and name in value:
-                yield value[name]
-            yield from _states_named(value, name)
 
 
 def _hurried(node: Any) -> Any:
