@@ -271,6 +271,8 @@ class DeadLetterProcessorSettings(_Records):
 class AbortUploadsSettings(_Destination):
     """Aborts the run's incomplete multipart uploads."""
 
+    inventory_bucket_name: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunReportSettings(_Records, _Inventory):

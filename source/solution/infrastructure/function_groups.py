@@ -142,6 +142,8 @@ class RunFunctions(Construct):
             grants=[
                 listing(destination.arn, "ListBucketMultipartUploads"),
                 objects(destination.arn, "*", "AbortMultipartUpload", why=_RUN_PREFIX),
+                listing(bucket.bucket_arn, "ListBucketMultipartUploads"),
+                area(bucket, keys.ORIGINAL_INVENTORY, "AbortMultipartUpload"),
             ],
         )
         self.unrequested_listing = factory.make(

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ResponseStreamingError
 
 from solution.application.adapters import inventory_files as adapter
-from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles
+from solution.application.adapters.inventory_files import S3InventoryFiles, S3UnfinishedUploads
 from solution.application.in_memory.inventory_files import InMemoryInventoryFiles
 from solution.domain.errors import NotPossible, TransientError
 from tests.ports.orchestration.conftest import BUCKET, OWNER
@@ -174,7 +174,7 @@ def test_files_are_removed_and_missing_ones_are_removed_already(files: Inventory
 def test_only_uploads_below_the_prefix_are_aborted(owned: S3Client) -> None:
     for key in ("run-1/a", "run-1/a", "run-1/b", "run-10/a"):
         owned.create_multipart_upload(Bucket=BUCKET, Key=key, ExpectedBucketOwner=OWNER)
-    aborts = S3DestinationUploads(client=owned, bucket=BUCKET, owner=OWNER)
+    aborts = S3UnfinishedUploads(client=owned, bucket=BUCKET, owner=OWNER)
     assert aborts.abort_all("run-1/") == 3
     assert aborts.abort_all("run-1/") == 0
     left = owned.list_multipart_uploads(Bucket=BUCKET, ExpectedBucketOwner=OWNER)["Uploads"]

@@ -1,4 +1,4 @@
-"""Files of the inventory bucket, and unfinished uploads of the destination bucket, on S3.
+"""Files of the inventory bucket, and unfinished uploads of any bucket, on S3.
 
 Every call names the account that must own the bucket: a bucket of the same name in somebody else's account is refused.
 """
@@ -310,8 +310,8 @@ def _abort(client: S3Client, *, bucket: str, owner: str, key: str, upload_id: st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class S3DestinationUploads:
-    """`solution.application.ports.notices.DestinationUploads` in one bucket."""
+class S3UnfinishedUploads:
+    """`solution.application.ports.notices.UnfinishedUploads` in one bucket."""
 
     client: S3Client
     bucket: str

@@ -49,8 +49,8 @@ class InMemoryWeb:
         yield (body[first : first + self.piece] for first in range(0, len(body), self.piece))
 
 
-class InMemoryDestinationUploads:
-    """`solution.application.ports.notices.DestinationUploads`; ``keys`` of the open uploads."""
+class InMemoryUnfinishedUploads:
+    """`solution.application.ports.notices.UnfinishedUploads`; ``keys`` of the open uploads."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)

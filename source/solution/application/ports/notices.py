@@ -37,8 +37,8 @@ class WebSource(Protocol):
         ...
 
 
-class DestinationUploads(Protocol):
-    """Unfinished multipart uploads in the destination bucket."""
+class UnfinishedUploads(Protocol):
+    """Unfinished multipart uploads in a bucket."""
 
     def abort_all(self, key_prefix: str) -> int:
         """Abort every upload whose key begins with ``key_prefix``; returns how many there were."""

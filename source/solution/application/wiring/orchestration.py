@@ -13,7 +13,7 @@ from solution.application.adapters.counters import DynamoCounters
 from solution.application.adapters.executions import GlueInventoryJobs, StepFunctionsExecutions
 from solution.application.adapters.expenses import DynamoExpenses
 from solution.application.adapters.glacier import BotoGlacierJobs
-from solution.application.adapters.inventory_files import S3DestinationUploads, S3InventoryFiles, S3InventoryUploads
+from solution.application.adapters.inventory_files import S3InventoryFiles, S3InventoryUploads, S3UnfinishedUploads
 from solution.application.adapters.notices import HttpSource, HttpStats, SnsNotices
 from solution.application.adapters.records import DynamoRunFacts, DynamoTransferRecords
 from solution.application.adapters.run_records import DynamoAttempts, DynamoRunRecords
@@ -224,7 +224,8 @@ def abort_uploads() -> AbortUploads:
     """AbortUploads."""
     own = settings(s.AbortUploadsSettings)
     return AbortUploads(
-        uploads=S3DestinationUploads(client=clients.s3(), bucket=own.destination_bucket_name, owner=own.account_id)
+        destination=S3UnfinishedUploads(client=clients.s3(), bucket=own.destination_bucket_name, owner=own.account_id),
+        inventories=S3UnfinishedUploads(client=clients.s3(), bucket=own.inventory_bucket_name, owner=own.account_id),
     )
 
 

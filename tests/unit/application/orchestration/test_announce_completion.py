@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from solution.application.in_memory.clock import ManualClock
-from solution.application.in_memory.notices import InMemoryDestinationUploads, InMemoryNotices
+from solution.application.in_memory.notices import InMemoryNotices, InMemoryUnfinishedUploads
 from solution.application.in_memory.runs import InMemoryRunRecords
 from solution.application.use_cases.abort_uploads import AbortUploads
 from solution.application.use_cases.announce_completion import AnnounceCompletion
@@ -95,9 +95,13 @@ def test_a_run_of_a_newer_attempt_is_left_alone() -> None:
 
 
 def test_only_the_uploads_of_this_run_are_aborted() -> None:
-    uploads = InMemoryDestinationUploads("run-1/a", "run-1/b/c", "run-10/a", "other/run-1/a")
-    assert AbortUploads(uploads=uploads)(RUN) == 2
-    assert uploads.keys == ["run-10/a", "other/run-1/a"]
+    archives = InMemoryUnfinishedUploads("run-1/a", "run-1/b/c", "run-10/a", "other/run-1/a")
+    inventories = InMemoryUnfinishedUploads(
+        *("run-1/original_inventory/inventory.csv", "run-10/original_inventory/inventory.csv", "run-1/report/a")
+    )
+    assert AbortUploads(destination=archives, inventories=inventories)(RUN) == 3
+    assert archives.keys == ["run-10/a", "other/run-1/a"]
+    assert inventories.keys == ["run-10/original_inventory/inventory.csv", "run-1/report/a"]
 
 
 def test_a_stopped_run_is_announced_as_stopped_with_the_reason_and_how_to_go_on() -> None:

@@ -310,7 +310,9 @@ def test_the_check_of_a_provided_inventory_hands_over_where_it_stopped(
 
 def test_uploads_left_behind_are_aborted(call: Call, s3: S3Client) -> None:
     s3.create_multipart_upload(Bucket="copies", Key="run-1/a")
-    assert call(e.ABORT_UPLOADS, RUN) == {"aborted": 1}
+    s3.create_multipart_upload(Bucket="inventory", Key="run-1/original_inventory/inventory.csv")
+    assert call(e.ABORT_UPLOADS, RUN) == {"aborted": 2}
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="inventory")
 
 
 def test_statistics_are_off(call: Call) -> None:

@@ -1,0 +1,230 @@
+"""Runs whose inventory is empty, cannot be had, or is the operator's own: from the launch to what the operator reads.
+
+All are launched at once, for each waits more than it does.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from solution.cli.main import app
+from solution.cli.runs import RunState, read_text
+from solution.contract import object_keys, tables
+from solution.domain.status import Metric
+from solution.domain.tree_hash import tree_hash
+from tests.local.deployed import Solution
+from tests.local.support import unique, until
+from tests.local.truth import assert_tidy, manifest, rows, stored, when_ended
+
+HEADER = ",".join(object_keys.INVENTORY_COLUMNS)
+CONTENTS = {"a, b.txt": b"one", 'called "c".txt': b"two", "größer.txt": b"three"}
+DENIED = {"status": 403, "code": "AccessDeniedException", "message": "the vault is not yours to read"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A run that has ended, and the notice of its end."""
+
+    state: RunState
+    notice: Mapping[str, str]
+
+
+class Desk:
+    """Launches runs as an operator does, and hears what operators are told."""
+
+    def __init__(self, solution: Solution) -> None:
+        self.solution = solution
+        self.runs: dict[str, str] = {}
+        self._told: dict[str, Mapping[str, str]] = {}
+        sqs = solution.client("sqs")
+        self._queue = sqs.create_queue(QueueName=unique("operator"))["QueueUrl"]
+        [arn] = sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"].values()
+        topic = solution.target.output("RunNotificationsTopicArn")
+        deliver = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}],
+        }
+        sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": json.dumps(deliver)})
+        solution.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def command(self, *words: str) -> tuple[int, str]:
+        """Exit code and words of a command, in one line."""
+        answer = CliRunner().invoke(app, [*words, "--state-dir", str(self.solution.state_dir)])
+        # what a command raises, its caller prints
+        return answer.exit_code, " ".join(f"{answer.output} {answer.exception or ''}".split())
+
+    def launch(self, name: str, vault: str, files: Mapping[str, bytes] | None = None) -> None:
+        """Launch a run, with an inventory of the operator's own if there are files, which go where the guide says."""
+        run = self.runs[name] = unique(name)
+        for file, body in (files or {}).items():
+            self.solution.client("s3").put_object(
+                Bucket=self.solution.target.output("InventoryBucketName"),
+                Key=f"{run}/{object_keys.ORIGINAL_INVENTORY}/{file}",
+                Body=body,
+            )
+        own = [] if files is None else ["--provided-inventory"]
+        code, said = self.command("launch", vault, "--run", run, "--storage-class", "STANDARD", *own)
+        assert code == 0, said
+
+    def refuse_output(self, vault: str) -> None:
+        """Let Glacier refuse to give the output of the vault's jobs."""
+        request = urllib.request.Request(  # noqa: S310 - the local AWS
+            f"{self.solution.environment['AWS_ENDPOINT_URL']}/_mock/faults",
+            data=json.dumps({"kind": "error", "vault_name": vault, "operation": "GetJobOutput", **DENIED}).encode(),
+            method="POST",
+        )
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
+
+    def ended(self, name: str) -> Told:
+        """The run when it has ended and its notice has come."""
+        run = self.runs[name]
+        state = when_ended(self.solution, run, until(lambda: self._execution(run), timeout=60))
+        return Told(state=state, notice=until(lambda: self._notice(run), timeout=60))
+
+    def _execution(self, run: str) -> str:
+        item = self.solution.client("dynamodb").get_item(
+            TableName=self.solution.target.output("GlacierRetrievalTableName"),
+            Key={tables.PK: {"S": run}, tables.SK: {"S": tables.META}},
+        )
+        return str(item["Item"][tables.Run.EXECUTION_ARN]["S"]) if "Item" in item else ""
+
+    def _notice(self, run: str) -> Mapping[str, str] | None:
+        sqs = self.solution.client("sqs")
+        for message in sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", []):
+            body = json.loads(message["Body"])
+            self._told[body["Subject"].split()[2].rstrip(":")] = body
+            sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        return self._told.get(run)
+
+
+def listed(archives: Mapping[str, str], quoted: Callable[[str], str]) -> list[str]:
+    """Rows of an inventory with these archives, by description."""
+    return [
+        f'{archives[name]},"{quoted(name)}",2019-02-03T04:05:06Z,{len(body)},{tree_hash(body)}'
+        for name, body in CONTENTS.items()
+    ]
+
+
+def uploaded(solution: Solution, vault: str) -> dict[str, str]:
+    """A new vault with `CONTENTS`: ids of the archives by description."""
+    glacier = solution.client("glacier")
+    glacier.create_vault(accountId="-", vaultName=vault)
+    return {
+        name: glacier.upload_archive(accountId="-", vaultName=vault, archiveDescription=ascii(name), body=body)[
+            "archiveId"
+        ]
+        for name, body in CONTENTS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def desk(solution: Solution) -> Iterator[Desk]:
+    """All runs of this file have been launched."""
+    made, vault = Desk(solution), unique("vault")
+    archives = uploaded(solution, vault)
+    rfc = listed(archives, lambda name: name.replace('"', '""'))
+    glacier = listed(archives, lambda name: name.replace('"', r"\""))
+    made.refuse_output(hidden := solution.fill({"hidden.txt": b"four"}))
+    good = f"{HEADER}\n{glacier[0]}\n"
+    made.launch("empty", solution.fill({}))
+    made.launch("hidden", hidden)
+    windows = "\r\n".join([HEADER, *rfc[1:], ""]).encode("utf-8-sig")
+    made.launch("own", vault, {"glacier.csv": good.encode(), "saved by a spreadsheet.CSV": windows})
+    made.launch("own-header", vault, {"mine.csv": f"{HEADER}\n".encode()})
+    for name, files in {
+        "no-byte": {"mine.csv": b""},
+        "moved": {"mine.csv": good.replace("ArchiveId,ArchiveDescription", "ArchiveDescription,ArchiveId").encode()},
+        "bad-rows": {"mine.csv": "\n".join([HEADER, rfc[0], rfc[1].replace("2019-", "19-"), "short,row"]).encode()},
+        "latin": {"mine.csv": "\n".join([HEADER, *glacier]).encode("latin-1")},
+        "wide": {"mine.csv": good.encode("utf-16")},
+        "packed": {"mine.csv": good.encode(), "more.csv.gz": b"\x1f\x8b"},
+    }.items():
+        made.launch(name, vault, files)
+    yield made
+    made.solution.empty_queues()
+
+
+REFUSED = {
+    "no-byte": "mine.csv cannot be read: it is empty",
+    "moved": "mine.csv, row 1: the header is 'ArchiveDescription,ArchiveId,",
+    "bad-rows": "mine.csv, row 3: CreationDate '19-02-03T04:05:06Z' is not a time in ISO 8601",
+    "latin": "mine.csv, row 4: not UTF-8, its byte",
+    "wide": "mine.csv cannot be read: it is text in UTF-16: save it in UTF-8",
+    "packed": "more.csv.gz is no .csv file and would be left out",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), REFUSED.items())
+def test_an_inventory_that_is_none_ends_the_run_and_the_operator_reads_why(desk: Desk, name: str, reason: str) -> None:
+    told = desk.ended(name)
+    assert told.state.outcome is tables.RunStatus.FAILED
+    assert reason in told.state.failure
+    assert reason in told.notice["Message"]
+    code, said = desk.command("watch", desk.runs[name])
+    assert code != 0
+    assert reason in said
+    code, said = desk.command("report", desk.runs[name])
+    assert reason in said
+
+
+def test_a_launch_with_no_inventory_where_one_is_promised_is_refused(desk: Desk) -> None:
+    vault = desk.solution.fill({})
+    code, said = desk.command("launch", vault, "--run", unique("none"), "--provided-inventory")
+    assert code != 0
+    assert "ProvidedInventory 'YES': " in said
+    assert "put the inventory there, or answer NO to have Glacier make one" in said
+
+
+def test_all_bad_rows_are_told_at_once(desk: Desk) -> None:
+    failure = desk.ended("bad-rows").state.failure
+    assert "; row 4: found 2 columns, expected the 5 columns ArchiveId," in failure
+
+
+def test_glacier_was_asked_nothing_for_inventories_that_are_none(desk: Desk) -> None:
+    jobs = [name for name in REFUSED for _ in desk.solution.records(desk.runs[name])]
+    assert jobs == []
+
+
+def test_an_inventory_of_several_files_is_copied_whatever_program_has_written_them(desk: Desk) -> None:
+    told = desk.ended("own")
+    assert told.state.failure == ""
+    assert told.state.complete
+    assert told.state.counts[Metric.TOTAL].archives == len(CONTENTS)
+    assert stored(desk.solution, desk.runs["own"]) == CONTENTS
+    assert "COMPLETED" in told.notice["Subject"]
+
+
+@pytest.mark.parametrize("name", ["empty", "own-header"])
+def test_a_run_of_no_archives_ends_well_and_says_so(desk: Desk, name: str) -> None:
+    told, run = desk.ended(name), desk.runs[name]
+    assert told.state.failure == ""
+    assert told.state.outcome is tables.RunStatus.COMPLETED
+    assert {(count.archives, count.bytes) for count in told.state.counts.values()} == {(0, 0)}
+    summary: Any = json.loads(read_text(desk.solution.target, object_keys.summary_json_key(run)) or "{}")
+    assert (summary["outcome"], summary["differences"]) == ("COMPLETED", [])
+    assert rows(desk.solution, object_keys.failed_archives_key(run)) == []
+    assert manifest(desk.solution, run) == []
+    assert stored(desk.solution, run) == {}
+    assert_tidy(desk.solution, run)
+    assert told.notice["Subject"] == f"Glacier transfer {run}: COMPLETED"
+    for command in ("status", "watch", "report", "verify"):
+        code, said = desk.command(command, run)
+        assert code == 0, said
+
+
+def test_an_inventory_that_glacier_does_not_give_leaves_no_upload_to_pay_for(desk: Desk) -> None:
+    told, run = desk.ended("hidden"), desk.runs["hidden"]
+    assert told.state.outcome is tables.RunStatus.FAILED
+    assert "the vault is not yours to read" in told.state.failure
+    uploads = desk.solution.client("s3").list_multipart_uploads(
+        Bucket=desk.solution.target.output("InventoryBucketName"), Prefix=f"{run}/"
+    )
+    assert uploads.get("Uploads", []) == []
