@@ -158,8 +158,7 @@ def deployed_solution(
         port=port,
         state_dir=state_dir,
         time_factor=factor or time_factor(ARCHIVES),
-        # some stories end by standing still; fifteen minutes of that would be too much for them
-        parameters={**demo_parameters(CHUNK_SIZE_MIB), "StallSeconds": "100", **(parameters or {})},
+        parameters={**demo_parameters(CHUNK_SIZE_MIB), **(parameters or {})},
         assembly=shared.assembly(),
     )
     try:

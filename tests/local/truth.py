@@ -17,7 +17,7 @@ from tests.local.deployed import Solution
 from tests.local.support import until
 
 
-def when_ended(solution: Solution, run: str, execution_arn: str, *, timeout: float = 240) -> RunState:
+def when_ended(solution: Solution, run: str, execution_arn: str, *, timeout: float = 480) -> RunState:
     """The run, when its attempt has ended."""
 
     def look() -> RunState:
