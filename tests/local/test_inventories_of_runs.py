@@ -60,16 +60,23 @@ class Desk:
         # what a command raises, its caller prints
         return answer.exit_code, " ".join(f"{answer.output} {answer.exception or ''}".split())
 
-    def launch(self, name: str, vault: str, files: Mapping[str, bytes] | None = None) -> None:
+    def put(self, key: str, body: bytes) -> str:
+        """Write into the inventory bucket; a presigned URL of the object."""
+        s3, place = (
+            self.solution.client("s3"),
+            {"Bucket": self.solution.target.output("InventoryBucketName"), "Key": key},
+        )
+        s3.put_object(**place, Body=body)
+        return str(s3.generate_presigned_url("get_object", Params=place))
+
+    def launch(self, name: str, vault: str, files: Mapping[str, bytes] | None = None, names: bytes = b"") -> None:
         """Launch a run, with an inventory of the operator's own if there are files, which go where the guide says."""
         run = self.runs[name] = unique(name)
         for file, body in (files or {}).items():
-            self.solution.client("s3").put_object(
-                Bucket=self.solution.target.output("InventoryBucketName"),
-                Key=f"{run}/{object_keys.ORIGINAL_INVENTORY}/{file}",
-                Body=body,
-            )
+            self.put(f"{run}/{object_keys.ORIGINAL_INVENTORY}/{file}", body)
         own = [] if files is None else ["--provided-inventory"]
+        if names:
+            own += ["--naming-override", self.put(f"names/{run}.csv", names)]
         code, said = self.command("launch", vault, "--run", run, "--storage-class", "STANDARD", *own)
         assert code == 0, said
 
@@ -137,7 +144,9 @@ def desk(solution: Solution) -> Iterator[Desk]:
     made.launch("empty", solution.fill({}))
     made.launch("hidden", hidden)
     windows = "\r\n".join([HEADER, *rfc[1:], ""]).encode("utf-8-sig")
-    made.launch("own", vault, {"glacier.csv": good.encode(), "saved by a spreadsheet.CSV": windows})
+    files = {"glacier.csv": good.encode(), "saved by a spreadsheet.CSV": windows}
+    names = f"GlacierArchiveID,FileName\n{archives['a, b.txt']},named/by me.txt\n{'x' * 138},nobody's\n"
+    made.launch("own", vault, files, names.encode())
     made.launch("own-header", vault, {"mine.csv": f"{HEADER}\n".encode()})
     for name, files in {
         "no-byte": {"mine.csv": b""},
@@ -193,13 +202,16 @@ def test_glacier_was_asked_nothing_for_inventories_that_are_none(desk: Desk) -> 
     assert jobs == []
 
 
-def test_an_inventory_of_several_files_is_copied_whatever_program_has_written_them(desk: Desk) -> None:
+def test_an_inventory_and_names_of_the_operators_own_are_taken_whatever_program_has_written_them(desk: Desk) -> None:
     told = desk.ended("own")
     assert told.state.failure == ""
     assert told.state.complete
     assert told.state.counts[Metric.TOTAL].archives == len(CONTENTS)
-    assert stored(desk.solution, desk.runs["own"]) == CONTENTS
-    assert "COMPLETED" in told.notice["Subject"]
+    run, named = desk.runs["own"], {"named/by me.txt": CONTENTS["a, b.txt"]}
+    assert stored(desk.solution, run) == {**named, **{name: CONTENTS[name] for name in list(CONTENTS)[1:]}}
+    [problem] = rows(desk.solution, f"{run}/{object_keys.REJECTED_ROWS}/override_problems.csv")
+    assert (problem["FileName"], problem["Reason"]) == ("nobody's", "no archive of the inventory has this id")
+    assert told.notice["Subject"] == f"Glacier transfer {run}: COMPLETED"
 
 
 @pytest.mark.parametrize("name", ["empty", "own-header"])
