@@ -24,6 +24,7 @@ GIVEN_TO_SCRIPTS = {
     "DestinationBucketName",
     "InventoryBucketName",
     "RetrievalTableName",
+    "MetricTableName",
     "GlacierEndpointUrl",
     "Region",
     "AccountId",
@@ -180,7 +181,12 @@ def test_a_runbook_acts_in_a_role_that_can_start_runs_and_look(solution: Synthes
         "glacier:DescribeVault",
         "s3:ListBucket",
         "s3:GetBucketLocation",
+        "s3:DeleteObject",
     }
+    deleted = solution.may(role, "s3:DeleteObject")
+    endings = ("/*/original_inventory/inventory.csv", "/*/sorted_inventory/partitions.csv")
+    assert len(deleted) == 2
+    assert all(one.endswith(endings) for one in deleted)
 
 
 def test_the_dashboard_finds_every_run_by_search(solution: Synthesised) -> None:

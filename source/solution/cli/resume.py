@@ -20,6 +20,13 @@ def resume(
     accept_cross_region_cost: Annotated[
         bool, typer.Option("--accept-cross-region-cost", help="Copy although the bucket lies in another region.")
     ] = False,
+    fresh_inventory: Annotated[
+        bool,
+        typer.Option(
+            "--fresh-inventory",
+            help="Take a new inventory: archives added since are copied too. Possible until the first one is copied.",
+        ),
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and show the progress until the run ends.")] = False,
     as_json: options.Json = False,
     local: options.Local = False,
@@ -36,6 +43,7 @@ def resume(
         RESUME_DOCUMENT,
         {
             "WorkflowRun": run,
+            "FreshInventory": "YES" if fresh_inventory else "NO",
             "AcknowledgeAdditionalCostForCrossRegionTransfer": "YES" if accept_cross_region_cost else "NO",
         },
     )

@@ -15,10 +15,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from solution.contract import object_keys as keys
 from solution.domain.archive import RUN_ID_PATTERN, STORAGE_CLASS_LABELS, VAULT_NAME_PATTERN, StorageClass, Tier
 from solution.infrastructure import permissions
 from solution.infrastructure.messaging import Topics
-from solution.infrastructure.permissions import Grant, listing, table, vaults
+from solution.infrastructure.permissions import Grant, listing, objects, table, vaults
 from solution.infrastructure.settings import Parameters, instance_suffix
 from solution.infrastructure.storage import DestinationBucket, InventoryBucket, Tables
 from solution.infrastructure.workflows.machine import Machine, execution_arn
@@ -57,6 +58,11 @@ KNOWN_RUN: Parameter = {
 PROVIDED_INVENTORY: Parameter = {
     **_YES_NO,
     "description": "(Optional) YES: take the inventory from {WorkflowRun}/original_inventory/ in the inventory bucket",
+}
+FRESH_INVENTORY: Parameter = {
+    **_YES_NO,
+    "description": "(Optional) YES: ask Glacier for the inventory again, or read the provided one again; possible "
+    "until the first archive is copied",
 }
 DESCRIPTION: Parameter = {
     "type": "String",
@@ -110,6 +116,7 @@ def _as_launched(parameter: Parameter) -> Parameter:
 RESUME: Mapping[str, Parameter] = {
     "WorkflowRun": KNOWN_RUN,
     "ProvidedInventory": PROVIDED_INVENTORY,
+    "FreshInventory": FRESH_INVENTORY,
     "Description": DESCRIPTION,
     "NamingOverrideFile": NAMING_OVERRIDE,
     "S3StorageClass": _as_launched(STORAGE_CLASS),
@@ -142,6 +149,7 @@ class Runbooks(Construct):
             "DestinationBucketName": destination.name,
             "InventoryBucketName": inventory.bucket.bucket_name,
             "RetrievalTableName": tables.retrieval.table_name,
+            "MetricTableName": tables.metrics.table_name,
             "GlacierEndpointUrl": parameters.glacier_endpoint_url,
             "Region": cdk.Aws.REGION,
             "AccountId": cdk.Aws.ACCOUNT_ID,
@@ -212,6 +220,12 @@ class Runbooks(Construct):
                     why_wildcard="executions are named after runs and attempts",
                 ),
                 table(tables.retrieval, "GetItem"),
+                table(tables.metrics, "GetItem"),
+                # what a resume with a fresh inventory forgets: two files of a run, no more
+                *(
+                    objects(bucket.bucket_arn, key, "DeleteObject", why="run ids are chosen by the operator")
+                    for key in (keys.original_inventory_key("*"), keys.partitions_key("*"))
+                ),
                 vaults("DescribeVault"),
                 # no condition on the owner here: the script itself tells the operator whose bucket it is not
                 Grant(actions=["s3:ListBucket", "s3:GetBucketLocation"], resources=[destination.arn]),

@@ -1,7 +1,9 @@
 """ResumeAutomationRunbook: carries on with a run that has stopped; only what is missing is transferred.
 
 Self-contained: boto3 and the standard library. Input: the document's parameters and the stack's names, all text.
-Storage class, tier and description stay as they were at launch unless given; what was answered with YES stays so.
+Storage class, tier and description stay as they were at launch unless given; what was answered with YES stays so. The
+inventory stays as well, unless a fresh one is asked for. That is possible until the first archive is copied: names come
+from the inventory, and what bears one must keep it.
 """
 
 from __future__ import annotations
@@ -39,23 +41,30 @@ def script_handler(events: dict[str, str], context: Any) -> dict[str, str]:  # n
     tier = _changed(events, "RetrievalTier", TIERS)
     provided = events.get("ProvidedInventory", "")
     acknowledged = events.get("AcknowledgeAdditionalCostForCrossRegionTransfer", "")
+    fresh = events.get("FreshInventory", "")
     override = events.get("NamingOverrideFile", "").strip()
     _check_run_id(run)
     _check_choice("ProvidedInventory", provided, ("", *YES_NO))
+    _check_choice("FreshInventory", fresh, ("", *YES_NO))
     _check_choice("AcknowledgeAdditionalCostForCrossRegionTransfer", acknowledged, ("", *YES_NO))
     _check_override(override)
     record = _stopped(events, run)
-    _check_names(events, run, override, record["name_override"]["BOOL"])
+    if fresh == "YES":
+        _check_nothing_copied(events, run)
+    _check_names(events, run, override, wanted=record["name_override"]["BOOL"], fresh=fresh == "YES")
     vault = record["vault_name"]["S"]
     if events.get("VaultName", "").strip() not in ("", vault):
         raise Refused(f"VaultName {events['VaultName']!r}: WorkflowRun {run!r} copies vault {vault!r}; leave it empty")
     _check_vault(events, vault)
     elsewhere = _check_destination(events, acknowledged == "YES" or record["cross_region_transfer"]["BOOL"])
+    from_user = provided == "YES" or record["provided_inventory"]["BOOL"]
+    if fresh == "YES":
+        _forget_inventory(events, run, from_user)
     order = {
         "workflow_run": run,
         "vault_name": vault,
         "migration_type": "RESUME",
-        "provided_inventory": provided == "YES" or record["provided_inventory"]["BOOL"],
+        "provided_inventory": from_user,
         "description": events.get("Description") or record["description"]["S"],
         "tier": tier or record["tier"]["S"],
         "s3_storage_class": STORAGE_CLASSES.get(label) or record["s3_storage_class"]["S"],
@@ -95,9 +104,33 @@ def _stopped(payload: dict[str, str], run: str) -> dict[str, Any]:
     return record
 
 
-def _check_names(payload: dict[str, str], run: str, override: str, wanted: bool) -> None:
+def _check_nothing_copied(payload: dict[str, str], run: str) -> None:
+    """Another inventory could give other names to archives that are copied, and leave out some that are."""
+    counters = _client("dynamodb", payload).get_item(
+        TableName=payload["MetricTableName"], Key={"pk": {"S": run}}, ConsistentRead=True
+    )
+    copied = int(counters.get("Item", {}).get("downloaded_count", {"N": "0"})["N"])
+    if copied:
+        raise Refused(
+            f"FreshInventory 'YES': {copied} archives of WorkflowRun {run!r} are copied, under names that another "
+            "inventory could change: resume without it, or launch a new run, which copies the vault as it is now"
+        )
+
+
+def _forget_inventory(payload: dict[str, str], run: str, from_user: bool) -> None:
+    """What is not there is made anew, by this attempt or, should it end before, by the next; the user's files stay."""
+    keys = [f"{run}/sorted_inventory/partitions.csv"]
+    if not from_user:
+        keys.append(f"{run}/original_inventory/inventory.csv")
+    for key in keys:
+        _client("s3", payload).delete_object(
+            Bucket=payload["InventoryBucketName"], Key=key, ExpectedBucketOwner=payload["AccountId"]
+        )
+
+
+def _check_names(payload: dict[str, str], run: str, override: str, *, wanted: bool, fresh: bool) -> None:
     """Names are given once, when the inventory is sorted; until then those that were wanted must be there."""
-    decided = _has_file(payload, f"{run}/sorted_inventory/partitions.csv")
+    decided = not fresh and _has_file(payload, f"{run}/sorted_inventory/partitions.csv")
     if override and decided:
         raise Refused(
             f"NamingOverrideFile: the archives of WorkflowRun {run!r} have their names already, some are copied: "

@@ -86,6 +86,12 @@ def orchestrator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Orchestrator]:
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
             BillingMode="PAY_PER_REQUEST",
         )
+        real("dynamodb", region_name="us-east-1").create_table(
+            TableName="metrics",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         monkeypatch.setattr(boto3, "client", client)
         yield machine
 
@@ -96,6 +102,7 @@ RESOURCES = {
     "DestinationBucketName": "copies",
     "InventoryBucketName": "inventory",
     "RetrievalTableName": "retrieval",
+    "MetricTableName": "metrics",
     "GlacierEndpointUrl": "",
     "Region": "us-east-1",
     "AccountId": ACCOUNT,

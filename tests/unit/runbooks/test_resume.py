@@ -165,3 +165,77 @@ def test_names_that_were_fetched_need_not_be_given_again(orchestrator: Orchestra
     _put("run-1/naming_overrides/overrides.csv")
     _resume()
     assert list(orchestrator.started) == ["run-1-2"]
+
+
+# --- a fresh inventory
+
+
+def _store(*keys: str) -> None:
+    for key in keys:
+        boto3.client("s3", region_name="us-east-1").put_object(Bucket="inventory", Key=key, Body=b"x")
+
+
+def _left() -> set[str]:
+    listing = boto3.client("s3", region_name="us-east-1").list_objects_v2(Bucket="inventory")
+    return {entry["Key"] for entry in listing.get("Contents", [])}
+
+
+INVENTORY = ("run-1/original_inventory/inventory.csv", "run-1/sorted_inventory/partitions.csv")
+OTHERS = ("run-1/sorted_inventory/partition_00000/part-00000.csv", "run-10/sorted_inventory/partitions.csv")
+
+
+@pytest.mark.parametrize("fresh", ["", "NO"])
+def test_an_inventory_is_kept_unless_a_fresh_one_is_asked_for(orchestrator: Orchestrator, fresh: str) -> None:
+    _record()
+    _store(*INVENTORY, *OTHERS)
+    _resume(FreshInventory=fresh)
+    assert _left() == {*INVENTORY, *OTHERS}
+    assert list(orchestrator.started) == ["run-1-2"]
+
+
+def test_a_fresh_inventory_takes_the_place_of_the_one_that_is_there(orchestrator: Orchestrator) -> None:
+    _record()
+    _store(*INVENTORY, *OTHERS)
+    _resume(FreshInventory="YES")
+    assert _left() == set(OTHERS)
+    assert OrchestratorInput.parse(orchestrator.started["run-1-2"]).migration_type is MigrationType.RESUME
+
+
+def test_a_fresh_inventory_of_the_users_is_read_again(orchestrator: Orchestrator) -> None:
+    _record(provided_inventory=True)
+    _store(*INVENTORY)
+    _resume(FreshInventory="YES")
+    assert _left() == {INVENTORY[0]}
+    assert OrchestratorInput.parse(orchestrator.started["run-1-2"]).provided_inventory
+
+
+def test_with_a_fresh_inventory_names_can_be_given_again(orchestrator: Orchestrator) -> None:
+    _record()
+    _store(*INVENTORY)
+    with pytest.raises(resume.Refused, match="have their names already"):
+        _resume(NamingOverrideFile="https://example.com/names.csv")
+    _resume(NamingOverrideFile="https://example.com/names.csv", FreshInventory="YES")
+    assert list(orchestrator.started) == ["run-1-2"]
+
+
+def test_what_is_copied_keeps_its_name_so_there_is_no_fresh_inventory(orchestrator: Orchestrator) -> None:
+    _record()
+    _store(*INVENTORY)
+    boto3.client("dynamodb", region_name="us-east-1").put_item(
+        TableName="metrics", Item={"pk": {"S": "run-1"}, "downloaded_count": {"N": "7"}}
+    )
+    with pytest.raises(resume.Refused, match="FreshInventory 'YES': 7 archives of WorkflowRun 'run-1' are copied"):
+        _resume(FreshInventory="YES")
+    assert _left() == set(INVENTORY)
+    assert orchestrator.started == {}
+
+
+def test_a_run_that_is_refused_keeps_its_inventory(orchestrator: Orchestrator) -> None:
+    _record()
+    _store(*INVENTORY)
+    orchestrator.status[FIRST] = "RUNNING"
+    with pytest.raises(resume.Refused, match="is still running"):
+        _resume(FreshInventory="YES")
+    with pytest.raises(resume.Refused, match="FreshInventory 'PERHAPS' is not known"):
+        _resume(FreshInventory="PERHAPS")
+    assert _left() == set(INVENTORY)
