@@ -30,7 +30,7 @@ from rich.table import Table
 import solution.glue
 from solution.local.services import glue_shim
 from tests.bench import inventories
-from tests.bench.processes import PeakMemory
+from tests.bench.processes import Watch
 from tests.bench.transfer import Aim, machine
 
 ROWS: Final = (10_000, 100_000, 1_000_000)
@@ -41,6 +41,9 @@ LARGE_ROWS: Final = 1_000_000
 
 _SCRIPT: Final = Path(solution.glue.__file__).parent / "main.py"
 _SOURCE: Final = _SCRIPT.parents[2]
+_JVM: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""As the local AWS starts it: what it compiles is little and soon done, so two cores are better spent on rows."""
+
 _AREAS: Final = {
     "inventory_uri": "original_inventory",
     "overrides_uri": "naming_overrides",
@@ -52,25 +55,33 @@ _AREAS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage of Spark's: how many tasks it had, and how many records they read in all, from files or shuffles.
+    """One stage of Spark's: how many tasks it had, and what they read in all, from files or shuffles.
 
-    Seconds are the CPU time of its tasks: what else the machine does changes them little.
+    A record is a line of a file, or a letter with any number of rows; in shuffles bytes are compressed.
+
+    Seconds are the CPU time of its tasks in the JVM; what Python uses for them is in the whole run's.
     """
 
     tasks: int
     records: int
+    bytes: int
     cpu_seconds: float
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run of the job. Seconds count from the start of Spark's context to the end of the last process."""
+    """One run of the job. Seconds count from the start of Spark's context to the end of the last process.
+
+    ``cpu_seconds`` are those of all processes, the start included: what else the machine does changes them less.
+    """
 
     rows: int
     seconds: float
     seconds_with_start: float
+    cpu_seconds: float
     peak_bytes: int
+    inventory_bytes: int
     stages: tuple[Stage, ...]
 
     @property
@@ -85,14 +96,15 @@ class Measured:
 
     @property
     def single_tasks(self) -> list[Stage]:
-        """Stages whose only task handled as many records as there are rows."""
-        return [stage for stage in self.stages if stage.tasks == 1 and stage.records >= self.rows]
+        """Stages whose only task read a tenth of the inventory or more: rows travel many in a record, so bytes tell."""
+        return [stage for stage in self.stages if stage.tasks == 1 and 10 * stage.bytes >= self.inventory_bytes]
 
 
 def stages_of(events: Iterator[dict[str, Any]]) -> tuple[int, tuple[Stage, ...]]:
     """When Spark started (milliseconds since 1970), and its stages, from the events that it logs."""
     started = 0
     records: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
     tasks: Counter[int] = Counter()
     nanoseconds: Counter[int] = Counter()
     names: dict[int, str] = {}
@@ -104,13 +116,18 @@ def stages_of(events: Iterator[dict[str, Any]]) -> tuple[int, tuple[Stage, ...]]
             stage, metrics = event["Stage ID"], event["Task Metrics"]
             tasks[stage] += 1
             nanoseconds[stage] += metrics["Executor CPU Time"]
-            records[stage] += metrics["Input Metrics"]["Records Read"]
-            records[stage] += metrics["Shuffle Read Metrics"]["Total Records Read"]
+            files, shuffles = metrics["Input Metrics"], metrics["Shuffle Read Metrics"]
+            records[stage] += files["Records Read"] + shuffles["Total Records Read"]
+            sizes[stage] += files["Bytes Read"] + shuffles["Local Bytes Read"] + shuffles["Remote Bytes Read"]
         elif kind == "SparkListenerStageCompleted":
             names[event["Stage Info"]["Stage ID"]] = event["Stage Info"]["Stage Name"]
     return started, tuple(
         Stage(
-            tasks=tasks[stage], records=records[stage], cpu_seconds=nanoseconds[stage] / 1e9, name=names.get(stage, "")
+            tasks=tasks[stage],
+            records=records[stage],
+            bytes=sizes[stage],
+            cpu_seconds=nanoseconds[stage] / 1e9,
+            name=names.get(stage, ""),
         )
         for stage in sorted(tasks)
     )
@@ -159,8 +176,9 @@ def _environment(work: Path, endpoint: str, driver_memory: str) -> dict[str, str
         "spark.sql.warehouse.dir": work / "warehouse",
         "spark.eventLog.enabled": "true",
         "spark.eventLog.dir": (work / "events").as_uri(),
+        "spark.driver.extraJavaOptions": _JVM,
     }
-    chosen = " ".join(f"--conf {name}={value}" for name, value in settings.items())
+    chosen = " ".join(f"--conf {json.dumps(f'{name}={value}')}" for name, value in settings.items())
     return {
         **os.environ,
         "AWS_ACCESS_KEY_ID": "benchmark",
@@ -199,7 +217,9 @@ def measure(rows: int, driver_memory: str = "1536m") -> Measured:
         work = Path(folder)
         for name in ("original_inventory", "events"):
             (work / name).mkdir()
-        inventories.write(work / "original_inventory" / "inventory.csv", rows)
+        inventory = work / "original_inventory" / "inventory.csv"
+        inventories.write(inventory, rows)
+        size = inventory.stat().st_size
         begun = time.time()
         with (work / "log").open("w") as log:
             process = subprocess.Popen(  # noqa: S603 - our own script
@@ -211,7 +231,7 @@ def measure(rows: int, driver_memory: str = "1536m") -> Measured:
                 start_new_session=True,
             )
             try:
-                with PeakMemory(process.pid) as peak:
+                with Watch(process.pid) as watch:
                     code = process.wait()
             except BaseException:
                 # its session is its own, so an interrupt from the keyboard did not reach it
@@ -228,7 +248,9 @@ def measure(rows: int, driver_memory: str = "1536m") -> Measured:
         rows=rows,
         seconds=ended - started / 1000,
         seconds_with_start=ended - begun,
-        peak_bytes=peak.bytes,
+        peak_bytes=watch.peak_bytes,
+        cpu_seconds=watch.cpu_seconds,
+        inventory_bytes=size,
         stages=stages,
     )
 
@@ -288,6 +310,7 @@ def _show(runs: Sequence[Measured], aims: Sequence[Aim], *, with_stages: bool) -
         "rows/s",
         "s after Spark's start",
         "s in all",
+        "CPU s in all",
         "peak MiB",
         "tasks of the widest stage",
         "1 task",
@@ -295,7 +318,13 @@ def _show(runs: Sequence[Measured], aims: Sequence[Aim], *, with_stages: bool) -
     for heading in headings:
         table.add_column(heading, justify="right")
     for run in runs:
-        figures = (run.rows_per_second, run.seconds, run.seconds_with_start, run.peak_bytes / 1024**2)
+        figures = (
+            run.rows_per_second,
+            run.seconds,
+            run.seconds_with_start,
+            run.cpu_seconds,
+            run.peak_bytes / 1024**2,
+        )
         table.add_row(
             f"{run.rows:,}",
             *(f"{figure:,.1f}" for figure in figures),
@@ -306,7 +335,9 @@ def _show(runs: Sequence[Measured], aims: Sequence[Aim], *, with_stages: bool) -
     if with_stages:
         for run in runs:
             for stage in run.stages:
-                counts = f"{run.rows:>10,} {stage.tasks:>4} tasks {stage.records:>12,}"
+                counts = (
+                    f"{run.rows:>10,} {stage.tasks:>4} tasks {stage.records:>12,} {stage.bytes / 1024**2:>8,.1f} MiB"
+                )
                 console.print(f"{counts} {stage.cpu_seconds:>8.2f} CPU s {stage.name}")
     verdict = Table(title="Aims", title_justify="left")
     for heading in ("", "found", "at most", ""):

@@ -5,14 +5,18 @@ The inventory job ends at once here (`ENDED_AT_ONCE`); what it does is told else
 
 from __future__ import annotations
 
+import io
 import json
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import solution.glue
 from solution.contract import object_keys as keys
 from solution.contract.entry_points import INVENTORY_UPLOAD_START, SEND_ANONYMIZED_STATS, EntryPoint
 from solution.contract.failures import Failure
@@ -32,6 +36,8 @@ class Desk:
     def __init__(self, solution: Solution) -> None:
         self.solution = solution
         self.s3 = solution.client("s3")
+        self.job: dict[str, Any] = {}
+        self.deployed_script = b""
         self.bucket = solution.target.output("InventoryBucketName")
         pages = solution.client("stepfunctions").get_paginator("list_state_machines").paginate()
         [self._machine] = [
@@ -135,7 +141,8 @@ def desk(solution: Solution) -> Iterator[Desk]:
     glue = solution.client("glue")
     [job] = [job for job in glue.get_jobs()["Jobs"] if job["Name"].startswith("InventoryJob-")]
     bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
-    script = made.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    script = made.deployed_script = made.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    made.job = job
     made.s3.put_object(Bucket=bucket, Key=key, Body=ENDED_AT_ONCE.encode())
     try:
         with made.environment(INVENTORY_UPLOAD_START, INVENTORY_RANGE_BYTES=str(RANGE)):
@@ -244,6 +251,17 @@ IDENTIFYING: list[Callable[[Desk, str, str], str]] = [
     lambda desk, _, __: desk.bucket,
     lambda *_: "000000000000",
 ]
+
+
+def test_the_deployed_inventory_job_is_the_script_and_the_libraries_of_this_source(desk: Desk) -> None:
+    source = Path(solution.glue.__file__).parents[2]
+    assert desk.deployed_script == (source / "solution/glue/main.py").read_bytes()
+    bucket, _, key = desk.job["DefaultArguments"]["--extra-py-files"].removeprefix("s3://").partition("/")
+    with zipfile.ZipFile(io.BytesIO(desk.s3.get_object(Bucket=bucket, Key=key)["Body"].read())) as libraries:
+        shipped = {name: libraries.read(name) for name in libraries.namelist()}
+    written = {str(path.relative_to(source)) for path in source.glob("solution/glue/*.py")}
+    assert {name for name in shipped if name.startswith("solution/glue/")} == written
+    assert all(text == (source / name).read_bytes() for name, text in shipped.items())
 
 
 def test_statistics_are_off_unless_they_are_turned_on(desk: Desk) -> None:

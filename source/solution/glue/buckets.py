@@ -8,34 +8,29 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Final
 
 from solution.domain import naming
-from solution.glue import ordering, rows
+from solution.glue import claims, ordering, rows
 from solution.glue.mail import (
-    IdClaims,
+    Kind,
     Letter,
     Lookalikes,
     Marks,
-    NameClaims,
     Named,
-    Places,
     Posted,
     Problem,
     Refused,
     Rows,
     Survey,
 )
-from solution.glue.offices import id_digest, office_of
 from solution.glue.ordering import Limits, Unit
-from solution.glue.rows import LINE, MOMENT, ORDINARY, Rejected, Values
+from solution.glue.rows import KEY, LINE, MOMENT, ORDINARY, Rejected, Values
 
 TAKEN: Final = "the file name is taken; the archive got a suffix"
 
 _LIKE_SUFFIXED: Final = re.compile(rf"-[0-9a-f]{{{naming.TAG_DIGITS}}}((?:(?:\.tar)?\.[A-Za-z0-9]{{1,10}})?)$")
-_NAME_DIGEST: Final = 8
 _ORDINARY: Final = ord(ORDINARY)
 
 
@@ -78,7 +73,7 @@ class Bucket:
 
     def _choose(self, names: dict[bytes, str]) -> None:
         for place, row in enumerate(self.rows):
-            name = names.get(row[rows.LINE : rows.KEY])
+            name = names.get(row[LINE:KEY])
             if name is not None:
                 self.rows[place] = rows.with_name(row, naming.safe_key(name))
                 self.chosen[place] = name
@@ -124,20 +119,18 @@ class Bucket:
 
 def present(number: int, letters: Iterable[Letter], offices: int) -> Iterator[Posted]:
     """Which archives there are, told to the offices."""
-    ids, places = _ids(Bucket(letters))
-    _, claims = _claimed_ids(number, ids, places, offices)
-    return claims
+    firsts, _ = _first_ids(Bucket(letters))
+    return claims.posted(number, Kind.ID, firsts, offices)
 
 
 def claimed(number: int, letters: Iterable[Letter], limits: Limits, offices: int) -> Iterator[Posted]:
     """What the archives of a bucket want to be theirs alone, asked of the offices; and what the bucket holds."""
     bucket = Bucket(letters)
-    repeated, posted = _claimed_ids(number, *_ids(bucket), offices)
-    yield from posted
+    firsts, repeated = _first_ids(bucket)
+    yield from claims.posted(number, Kind.ID, firsts, offices)
     split = [rows.fields_of(bucket.rows[place]) for place in bucket.places]
     names = [fields[5] for fields in split]
-    losing, posted = _claimed_names(number, names, bucket.places, bucket.chosen, offices)
-    yield from posted
+    losing = yield from _claimed_names(number, names, bucket, offices)
     yield from _lookalikes(names, offices)
     if repeated or losing:
         yield number % offices, Marks(number, array("I", repeated), array("I", losing), ())
@@ -154,81 +147,37 @@ def claimed(number: int, letters: Iterable[Letter], limits: Limits, offices: int
     yield number % offices, survey
 
 
-def _ids(bucket: Bucket) -> tuple[list[bytes], list[int]]:
-    """Archive ids of all rows that are not known to repeat one, and their places."""
+def _first_ids(bucket: Bucket) -> tuple[dict[bytes, int], list[int]]:
+    """The first rows with each archive id, and the places of those that repeat one and are not known to."""
     places = [place for place in range(len(bucket.rows)) if place not in bucket.repeated]
-    return [bucket.rows[place][rows.LINE : rows.KEY] for place in places], places
-
-
-def _claimed_ids(
-    number: int, ids: Sequence[bytes], places: Sequence[int], offices: int
-) -> tuple[list[int], Iterator[Posted]]:
-    """Places of rows whose id an earlier row of the bucket has, and the claims of all others."""
-    digests = list(map(id_digest, ids))
-    repeated: list[int] = []
-    if len(set(digests)) < len(digests):
-        firsts: dict[bytes, int] = {}
-        repeated = [
-            place for digest, place in zip(digests, places, strict=True) if firsts.setdefault(digest, place) != place
-        ]
-        digests, places = list(firsts), list(firsts.values())
-    return repeated, _posted_ids(number, digests, places, offices)
-
-
-def _posted_ids(number: int, digests: Sequence[bytes], places: Sequence[int], offices: int) -> Iterator[Posted]:
-    shares: list[tuple[list[bytes], Places]] = [([], array("I")) for _ in range(offices)]
-    for digest, place in zip(digests, places, strict=True):
-        share = shares[office_of(digest, offices)]
-        share[0].append(digest)
-        share[1].append(place)
-    for office, (chosen, where) in enumerate(shares):
-        if chosen:
-            yield office, IdClaims(number, b"".join(chosen), where)
+    ids = (bucket.rows[place][LINE:KEY] for place in places)
+    return claims.without_later(claims.digests_of(ids, Kind.ID), places)
 
 
 def _claimed_names(
-    number: int, names: Sequence[bytes], places: Sequence[int], chosen: dict[int, str], offices: int
-) -> tuple[list[int], Iterator[Posted]]:
-    """Places of archives whose name goes to another of the bucket, and the claims of all others.
-
-    A name that the user chose goes first, then the order decides.
-    """
-    numbers = [name_number(name) for name in names]
+    number: int, names: Sequence[bytes], bucket: Bucket, offices: int
+) -> Generator[Posted, None, list[int]]:
+    """Claims to names; returns the places of archives whose name goes to another of the bucket."""
+    digests, places = claims.digests_of(names, Kind.NAME), bucket.places
+    chosen: dict[bytes, int] = {}
     losing: list[int] = []
-    by_choice: dict[int, int] = {}
-    if chosen:
-        for each, place in zip(numbers, places, strict=True):
-            if place in chosen and by_choice.setdefault(each, place) != place:
-                losing.append(place)
-    by_order: dict[int, int] = {}
-    for each, place in zip(numbers, places, strict=True):
-        if place not in chosen and (each in by_choice or by_order.setdefault(each, place) != place):
-            losing.append(place)
-    return losing, _posted_names(number, by_choice, by_order, offices)
-
-
-def _posted_names(number: int, by_choice: dict[int, int], by_order: dict[int, int], offices: int) -> Iterator[Posted]:
-    for firsts in (by_choice, by_order):
-        shares = [(array("Q"), array("I")) for _ in range(offices if firsts else 0)]
-        for each, place in firsts.items():
-            share = shares[each % offices]
-            share[0].append(each)
-            share[1].append(place)
-        for office, (numbers, places) in enumerate(shares):
-            if numbers:
-                yield office, NameClaims(number, numbers, places, firsts is by_choice)
+    if bucket.chosen:
+        by_choice = [at for at, place in enumerate(places) if place in bucket.chosen]
+        others = [at for at, place in enumerate(places) if place not in bucket.chosen]
+        chosen, losing = claims.without_later([digests[at] for at in by_choice], [places[at] for at in by_choice])
+        yield from claims.posted(number, Kind.CHOSEN_NAME, chosen, offices)
+        digests, places = [digests[at] for at in others], [places[at] for at in others]
+    firsts, later = claims.without_later(digests, places, chosen)
+    yield from claims.posted(number, Kind.NAME, firsts, offices)
+    return losing + later
 
 
 def _lookalikes(names: Sequence[bytes], offices: int) -> Iterator[Posted]:
-    found: dict[int, list[tuple[int, str]]] = {}
+    found: dict[int, list[tuple[bytes, str]]] = {}
     for name in names:
         if b"-" in name and (match := _LIKE_SUFFIXED.search(text := rows.unquoted(name).decode())):
-            base = name_number(rows.quoted((text[: match.start()] + match[1]).encode()))
-            found.setdefault(base % offices, []).append((base, text))
+            base = rows.quoted((text[: match.start()] + match[1]).encode())
+            (digest,) = claims.digests_of([base], Kind.NAME)
+            found.setdefault(claims.office_of(digest, offices), []).append((digest, text))
     for office, members in found.items():
         yield office, Lookalikes(tuple(members))
-
-
-def name_number(name: bytes) -> int:
-    """A digest of a name as rows have it. Should two names ever share one, an archive gets a suffix it did not need."""
-    return int.from_bytes(blake2b(name, digest_size=_NAME_DIGEST).digest(), "big")

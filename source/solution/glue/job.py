@@ -190,7 +190,7 @@ class InventoryJob:
     def _settled(self, rows: RDD[Posted]) -> tuple[RDD[Posted], list[Survey]]:
         """Letters to the buckets with all there is to know of their rows, and what they hold."""
         desk, limits = self._desk, self._limits
-        while True:
+        for _ in range(2):
             claims = self._answered(rows, lambda number, letters: buckets.claimed(number, letters, limits, desk))
             marks = self._answered(claims, lambda _, letters: offices.decided(letters, desk))
             told = self._at_desk(marks)
@@ -201,6 +201,9 @@ class InventoryJob:
                 return rows.union(marks), surveys
             # repeated rows have claimed names that nobody may lose for them: ask again without these
             rows = rows.union(marks.mapPartitions(_repeated_alone, preservesPartitioning=True))
+        raise RuntimeError(
+            "rows that repeat an archive id were found again after all had been found; run the job again"
+        )
 
     def _publish_sorted(self, settled: RDD[Posted], partitions: Sequence[Partition]) -> None:
         files: dict[int, list[tuple[int, Unit]]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TypeAlias
 
 from solution.glue.blocks import Edges
@@ -42,30 +43,29 @@ class BlockEnds:
     rows: int
 
 
+class Kind(IntEnum):
+    """What a claim is about; of claims to a name those of archives for which the user chose it go first."""
+
+    ID = 0
+    CHOSEN_NAME = 1
+    NAME = 2
+
+
 @dataclass(frozen=True, slots=True)
-class IdClaims:
-    """To an office: archives of a bucket by the digest of their id, each once, in order."""
+class Claims:
+    """To an office: the first archive of a bucket with an id, or that wants a name, for each by its digest."""
 
     bucket: int
+    kind: Kind
     digests: bytes
     places: Places
-
-
-@dataclass(frozen=True, slots=True)
-class NameClaims:
-    """To an office: the archive of a bucket that is first to want a name, for each name by its digest, in order."""
-
-    bucket: int
-    numbers: array[int]
-    places: Places
-    by_choice: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Lookalikes:
     """To an office: names that look like one with a suffix, each with the digest of the name that would get it."""
 
-    names: tuple[tuple[int, str], ...]
+    names: tuple[tuple[bytes, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Surprise:
 
 
 ToBucket = Rows | Refused | Marks | Named | Problem
-ToOffice = IdClaims | NameClaims | Lookalikes | Chosen | Marks | Problem | Survey
+ToOffice = Claims | Lookalikes | Chosen | Marks | Problem | Survey
 ToDesk = BlockEnds | Survey | Surprise
 Letter = ToBucket | ToOffice | ToDesk
 Posted = tuple[int, Letter]

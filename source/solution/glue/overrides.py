@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from solution.contract.object_keys import OVERRIDE_COLUMNS
 from solution.domain import naming
 from solution.domain.errors import InvalidInput
-from solution.glue.mail import Chosen, Posted, Problem
-from solution.glue.offices import id_digest, office_of
+from solution.glue import claims
+from solution.glue.mail import Chosen, Kind, Posted, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,6 +71,7 @@ def posted(number: int, lines: Iterable[Line], offices: int) -> Iterator[Posted]
         if reason := problem_of(line):
             yield number % offices, Problem(*line, reason)
         else:
-            good.setdefault(office_of(id_digest(line[0].encode()), offices), []).append(line)
+            (digest,) = claims.digests_of([line[0].encode()], Kind.ID)
+            good.setdefault(claims.office_of(digest, offices), []).append(line)
     for office, chosen in good.items():
         yield office, Chosen(tuple(chosen))

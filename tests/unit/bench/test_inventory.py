@@ -13,28 +13,41 @@ def task(stage: int, read: int, shuffled: int) -> dict[str, Any]:
         "Stage ID": stage,
         "Task Metrics": {
             "Executor CPU Time": 500_000_000,
-            "Input Metrics": {"Records Read": read},
-            "Shuffle Read Metrics": {"Total Records Read": shuffled},
+            "Input Metrics": {"Records Read": read, "Bytes Read": 100 * read},
+            "Shuffle Read Metrics": {
+                "Total Records Read": shuffled,
+                "Local Bytes Read": 40 * shuffled,
+                "Remote Bytes Read": 10 * shuffled,
+            },
         },
     }
 
 
 def measured(*events: dict[str, Any], rows: int, seconds: float = 1.0) -> Measured:
     _, stages = stages_of(iter(events))
-    return Measured(rows=rows, seconds=seconds, seconds_with_start=9.0, peak_bytes=1024, stages=stages)
+    return Measured(
+        rows=rows,
+        seconds=seconds,
+        seconds_with_start=9.0,
+        cpu_seconds=9.0,
+        peak_bytes=1024,
+        inventory_bytes=100 * rows,
+        stages=stages,
+    )
 
 
 def test_the_log_tells_when_spark_started_and_what_each_stage_read() -> None:
     began = {"Event": "SparkListenerApplicationStart", "Timestamp": 7}
     started, stages = stages_of(iter([began, task(0, 5, 0), task(0, 6, 0), task(1, 0, 9)]))
     assert started == 7
-    assert [(stage.tasks, stage.records, stage.cpu_seconds) for stage in stages] == [(2, 11, 1.0), (1, 9, 0.5)]
+    found = [(stage.tasks, stage.records, stage.bytes, stage.cpu_seconds) for stage in stages]
+    assert found == [(2, 11, 1100, 1.0), (1, 9, 450, 0.5)]
 
 
-def test_a_stage_whose_only_task_read_every_row_misses_the_aim_for_a_large_inventory() -> None:
+def test_a_stage_whose_only_task_read_much_of_the_inventory_misses_the_aim_for_a_large_inventory() -> None:
     split = [task(0, 500_000, 0), task(0, 500_000, 0), task(1, 0, 9)]
     assert all(aim.met for aim in aims_of(measured(*split, rows=1_000_000)))
-    single = measured(*split, task(2, 0, 1_000_000), rows=1_000_000)
+    single = measured(*split, task(2, 0, 300_000), rows=1_000_000)
     assert [aim.what for aim in aims_of(single) if not aim.met] == ["stages of one task over all 1,000,000 rows"]
     assert single.widest == 2
 

@@ -13,7 +13,7 @@ from solution.domain.archive import MAX_OBJECT_BYTES
 from solution.domain.naming import Claim
 from solution.glue import buckets, offices, ordering, overrides, rows
 from solution.glue.buckets import Bucket
-from solution.glue.mail import Letter, Marks, NameClaims, Posted, Rows, Surprise, Survey
+from solution.glue.mail import Claims, Kind, Letter, Marks, Posted, Rows, Surprise, Survey
 from solution.glue.ordering import Limits, Unit
 from solution.glue.records import Record
 
@@ -116,7 +116,7 @@ def claim(number: int, name: str, moment: int, *, chosen: bool = False) -> Claim
     return Claim(archive_id=archive_id(number), name=name, rank=(0 if chosen else 1, moment))
 
 
-paths = st.sampled_from(["a", "b.txt", 'c, "d".tar.gz', "", "x/y.z"])
+paths = st.sampled_from(["a", "b.txt", 'c, "d".tar.gz', "", "x/y.z", "long" * 300 + ".tar.gz", "é" * 1200 + ".b"])
 archives = st.lists(st.tuples(paths | st.integers(0, 12), st.integers(0, 9)), min_size=1, max_size=16)
 
 
@@ -177,7 +177,7 @@ def test_a_name_that_all_archives_want_makes_no_office_read_all_of_them() -> Non
     made = [row(number, "same", number % 1000) for number in range(3000)]
     post = PostOffice(made, ordering.borders(made[::30], 6))
     claims = [posted for n in range(6) for posted in buckets.claimed(n, post.letters[n], LIMITS, 6)]
-    numbers = [len(letter.numbers) for _, letter in claims if isinstance(letter, NameClaims)]
+    numbers = [len(letter.places) for _, letter in claims if isinstance(letter, Claims) and letter.kind is Kind.NAME]
     assert numbers == [1] * 6
     post.settle()
     assert len(set(post.names().values())) == 3000
