@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from solution.application.ports.executions import execution_arn
-from solution.cli.automation import LAUNCH_DOCUMENT, StartedRun, start_run
+from solution.cli.automation import LAUNCH_DOCUMENT, RESUME_DOCUMENT, StartedRun, start_run
 from solution.cli.demo.run import launch_parameters
+from solution.contract.tables import ArchiveItem
 from solution.mocking.glacier.faults import Fault
 from tests.local.deployed import Solution
 from tests.local.support import unique
@@ -20,6 +21,11 @@ from tests.local.truth import archives, states
 def launch(solution: Solution, vault: str) -> StartedRun:
     """Start a new run of the vault."""
     return start_run(solution.target, LAUNCH_DOCUMENT, launch_parameters(run=unique("rough"), vault=vault))
+
+
+def resume(solution: Solution, run: str) -> StartedRun:
+    """Start the run's next attempt."""
+    return start_run(solution.target, RESUME_DOCUMENT, {"WorkflowRun": run})
 
 
 def control(solution: Solution, method: str, path: str, document: Any = None) -> Any:
@@ -44,10 +50,13 @@ def faults(solution: Solution, *wanted: Fault) -> Iterator[None]:
         control(solution, "DELETE", "faults")
 
 
-def jobs(solution: Solution, run: str) -> list[int]:
-    """How often Glacier was asked for each archive of the run."""
+def jobs(solution: Solution, run: str) -> dict[str, int]:
+    """How often Glacier was asked for each archive of the run, by name; it counts from its last start."""
     counted = control(solution, "GET", "statistics")["archives"]
-    return [counted[archive_id]["jobs"] for archive_id in archives(solution, run)]
+    return {
+        str(record[ArchiveItem.FILE_NAME]): counted.get(archive_id, {}).get("jobs", 0)
+        for archive_id, record in archives(solution, run).items()
+    }
 
 
 def operations(solution: Solution, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from solution.cli.runs import Count, RunState, read_run, read_text
@@ -61,17 +61,28 @@ def archives(solution: Solution, run: str) -> dict[str, dict[str, Any]]:
 
 
 def assert_true(
-    solution: Solution, run: str, contents: Mapping[str, bytes], *, failed: frozenset[str] = frozenset()
+    solution: Solution,
+    run: str,
+    contents: Mapping[str, bytes],
+    *,
+    failed: Collection[str] = (),
+    stopped: Collection[str] = (),
+    outcome: tables.RunStatus | None = None,
 ) -> None:
-    """Everything that the run left is as it must be, when all archives but ``failed`` were copied."""
+    """Everything that the run left is as it must be, when all archives but these were copied.
+
+    ``outcome`` is what a run says that has copied all it can, unless given.
+    """
     sizes = {name: len(body) for name, body in contents.items()}
-    copied = {name: body for name, body in contents.items() if name not in failed}
+    copied = {name: body for name, body in contents.items() if name not in {*failed, *stopped}}
     assert stored(solution, run) == copied
 
     records = archives(solution, run)
     by_name = {str(record[ArchiveItem.FILE_NAME]): record for record in records.values()}
     assert len(records) == len(by_name)
-    expected = {name: (ArchiveStatus.FAILED if name in failed else ArchiveStatus.DOWNLOADED).value for name in contents}
+    expected = dict.fromkeys(contents, ArchiveStatus.DOWNLOADED.value)
+    expected |= dict.fromkeys(failed, ArchiveStatus.FAILED.value)
+    expected |= dict.fromkeys(stopped, ArchiveStatus.STOPPED.value)
     assert {name: record[ArchiveItem.STATUS] for name, record in by_name.items()} == expected
     assert {name: record[ArchiveItem.TREE_HASH] for name, record in by_name.items()} == {
         name: tree_hash(body) for name, body in contents.items()
@@ -90,12 +101,13 @@ def assert_true(
     }
     failures = rows(solution, object_keys.failed_archives_key(run))
     assert {row["Key"]: row["Bytes"] for row in failures} == {
-        object_keys.destination_key(run, name): str(sizes[name]) for name in failed
+        object_keys.destination_key(run, name): str(sizes[name]) for name in {*failed, *stopped}
     }
     assert all(row["Reason"] for row in failures)
     summary = json.loads(read_text(solution.target, object_keys.summary_json_key(run)) or "{}")
     assert summary["differences"] == []
-    assert summary["outcome"] == (tables.RunStatus.COMPLETED_WITH_FAILURES if failed else tables.RunStatus.COMPLETED)
+    completed = tables.RunStatus.COMPLETED_WITH_FAILURES if failed else tables.RunStatus.COMPLETED
+    assert summary["outcome"] == (outcome or completed)
     assert_tidy(solution, run)
 
 
