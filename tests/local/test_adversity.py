@@ -1,27 +1,33 @@
-"""A run always ends well: functions are killed and notifications get lost, and every archive is copied all the same."""
+"""Functions are killed, notifications get lost, windows close; every archive is copied all the same."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from solution.cli.automation import StartedRun
 from solution.cli.demo.archives import CHUNK_SIZE_MIB, MIB
+from solution.contract.tables import ArchiveItem
+from solution.domain.archive import format_time
+from solution.domain.status import ArchiveStatus
 from solution.local import Instance
 from solution.mocking.glacier.faults import Fault, FaultKind
 from tests.local.deployed import Solution, deployed_solution
 from tests.local.processes import kill_workers
-from tests.local.stories import faults, launch, operations, progress
-from tests.local.support import free_port
-from tests.local.truth import assert_true, when_ended
+from tests.local.stories import faults, jobs, launch, operations, progress
+from tests.local.support import free_port, until
+from tests.local.truth import archives, assert_true, states, under_way, when_ended
 
 CONTENTS = {
     **{f"file {number}.txt": f"content {number}".encode() * number for number in range(1, 13)},
     "two chunks.bin": bytes(CHUNK_SIZE_MIB * MIB) + b"and a bit",
 }
+FEW = {name: CONTENTS[name] for name in ("file 1.txt", "file 2.txt", "file 3.txt", "two chunks.bin")}
 FACTOR = 3600
 KILLING_EVERY = 5.0
 """Seconds: a message is given up after five attempts, so a chunk must be able to live between two kills."""
@@ -30,9 +36,14 @@ KILLING_EVERY = 5.0
 @pytest.fixture(scope="module")
 def rough(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Solution]:
     """The solution at an hour a second."""
-    # Glacier takes at most 12 seconds; a run whose notifications are lost should not be looked at much later
-    overdue = {"BulkOverdueSeconds": "13"}
-    with deployed_solution(tmp_path_factory.mktemp("rough"), free_port(), factor=FACTOR, parameters=overdue) as found:
+    parameters = {
+        # Glacier takes at most 12 seconds; a run whose notifications are lost should not be looked at much later
+        "BulkOverdueSeconds": "13",
+        # and what is held up on purpose, or by a slow machine, has not stalled
+        "StallSeconds": "900",
+    }
+    state_dir = tmp_path_factory.mktemp("rough")
+    with deployed_solution(state_dir, free_port(), factor=FACTOR, parameters=parameters) as found:
         yield found
 
 
@@ -64,6 +75,76 @@ def test_with_all_functions_killed_again_and_again_a_run_still_copies_everything
     # those that died at work; the others were waiting for some
     assert deaths(rough) - before >= 3
     assert_true(rough, started.run, CONTENTS)
+
+
+@pytest.mark.holds(2)
+def test_windows_that_would_close_are_extended_and_those_that_did_are_opened_again(rough: Solution) -> None:
+    with copying_held_up(rough):
+        extended, closed = launch(rough, rough.fill(FEW)), launch(rough, rough.fill(FEW))
+        with without_ticks(rough, "WindowExtensionRule", closed.run):
+            until_staged(rough, extended.run)
+            until_staged(rough, closed.run)
+            first_ends = window_ends(rough, extended.run)
+            last = max(first_ends + window_ends(rough, closed.run))
+            until(lambda: format_time(datetime.now(UTC)) > last, timeout=60)
+            assert set(jobs(rough, closed.run).values()) == {1}
+            until(
+                lambda: min(jobs(rough, extended.run).values()) > 1,
+                timeout=60,
+                every=0.5,
+                seen=lambda: (jobs(rough, extended.run), states(rough, extended.run), under_way(rough)),
+            )
+    outcomes = [when_ended(rough, one.run, one.execution_arn) for one in (extended, closed)]
+    assert [state.failure for state in outcomes] == ["", ""]
+    assert min(jobs(rough, closed.run).values()) > 1
+    for run in (extended.run, closed.run):
+        assert_true(rough, run, FEW)
+
+
+def until_staged(solution: Solution, run: str) -> None:
+    def staged() -> bool:
+        found = list(states(solution, run).values())
+        return found == [ArchiveStatus.STAGED] * len(FEW)
+
+    until(staged, timeout=120, every=0.5, seen=lambda: (states(solution, run), under_way(solution)))
+
+
+def window_ends(solution: Solution, run: str) -> list[str]:
+    return [str(record[ArchiveItem.WINDOW_END]) for record in archives(solution, run).values()]
+
+
+@contextmanager
+def copying_held_up(solution: Solution) -> Iterator[None]:
+    """What is to be copied waits in its queue."""
+    client = solution.client("lambda")
+    [mapping] = [
+        one["UUID"]
+        for page in client.get_paginator("list_event_source_mappings").paginate()
+        for one in page["EventSourceMappings"]
+        if ":ChunksRetrievalQueue-" in one["EventSourceArn"]
+    ]
+    client.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+@contextmanager
+def without_ticks(solution: Solution, rule: str, run: str) -> Iterator[None]:
+    """From the moment that the run is a target of the rule, it is none for a while."""
+    client = solution.client("events")
+    [name] = [one["Name"] for one in client.list_rules()["Rules"] if one["Name"].startswith(rule)]
+
+    def target() -> list[Any]:
+        return [one for one in client.list_targets_by_rule(Rule=name)["Targets"] if one["Id"] == run]
+
+    found = until(target, timeout=120, seen=lambda: under_way(solution))
+    client.remove_targets(Rule=name, Ids=[run])
+    try:
+        yield
+    finally:
+        client.put_targets(Rule=name, Targets=found)
 
 
 @contextmanager
