@@ -262,6 +262,17 @@ def test_one_look_at_a_run_serves_for_a_while_and_no_longer() -> None:
     assert standing.over("run-1", attempt=1) == "attempt 1 of run 'run-1' is over: attempt 2 has taken over"
 
 
+def test_that_a_run_is_over_is_never_believed_from_an_old_look() -> None:
+    """A process that has just dropped messages of a stopped run must not drop those of its resume."""
+    facts = InMemoryRunFacts(RunFacts(run="run-1", execution_name="run-1-1", attempt=1, status=RunStatus.STOPPED))
+    standing = Standing(runs=facts, clock=ManualClock())
+    assert not standing.goes_on("run-1", attempt=1)
+    facts.by_run["run-1"] = RunFacts(run="run-1", execution_name="run-1-2", attempt=2)
+    assert standing.goes_on("run-1", attempt=2)
+    assert standing.goes_on("run-1")
+    assert not standing.goes_on("run-1", attempt=1)
+
+
 def test_what_is_known_of_many_runs_stays_small() -> None:
     standing = Standing(runs=InMemoryRunFacts(), clock=ManualClock())
     for number in range(1000):

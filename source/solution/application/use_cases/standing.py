@@ -23,8 +23,9 @@ _REMEMBERED: Final = 100
 class Standing:
     """What the record of a run says, remembered for a moment: one read serves all that a process does meanwhile.
 
-    So a run that is marked as ending does nothing new soon after: its messages are dropped, its batches refused. What
-    was begun before may end. A run without a record is nobody's to end, and goes on.
+    That a run goes on is believed for that long; that it does not, only from the record itself. So a run that is marked
+    as ending does nothing new soon after: its messages are dropped, its batches refused. What was begun before may end.
+    A run without a record is nobody's to end, and goes on.
     """
 
     def __init__(self, *, runs: RunFactsReader, clock: Clock, lease: timedelta = LEASE) -> None:
@@ -38,14 +39,9 @@ class Standing:
 
         ``afresh``: what was read before does not count.
         """
-        facts = self._facts(run, afresh=afresh)
-        if facts is None:
-            return None
-        if attempt and facts.attempt > attempt:
-            return f"attempt {attempt} of run {run!r} is over: attempt {facts.attempt} has taken over"
-        if facts.status is not RunStatus.RUNNING:
-            return f"run {run!r} is {facts.status}: nothing is asked for or copied until it is resumed"
-        return None
+        why = _why(run, attempt, self._facts(run, afresh=afresh))
+        # a resume may have begun since: what is dropped or refused on the word of an old look is lost for hours
+        return _why(run, attempt, self._facts(run, afresh=True)) if why and not afresh else why
 
     def goes_on(self, run: str, *, attempt: int = 0) -> bool:
         """Whether something may be done for this attempt of the run."""
@@ -67,3 +63,13 @@ class Standing:
                 self._known = {}
             self._known[run] = (now, facts)
         return facts
+
+
+def _why(run: str, attempt: int, facts: RunFacts | None) -> str | None:
+    if facts is None:
+        return None
+    if attempt and facts.attempt > attempt:
+        return f"attempt {attempt} of run {run!r} is over: attempt {facts.attempt} has taken over"
+    if facts.status is not RunStatus.RUNNING:
+        return f"run {run!r} is {facts.status}: nothing is asked for or copied until it is resumed"
+    return None
