@@ -1,6 +1,6 @@
-"""The rows of one bucket: what its letters say about them, what they ask of others, and what becomes of them.
+"""The rows of one bucket: what its messages say about them, what they ask of others, and what becomes of them.
 
-A row is known by its place among all rows of its bucket in order. Letters may come in any order: rows are sorted
+A row is known by its place among all rows of its bucket in order. Messages may come in any order: rows are sorted
 first, so places are the same whenever a bucket is opened.
 """
 
@@ -13,13 +13,13 @@ from typing import Final
 
 from solution.domain import naming
 from solution.glue import claims, ordering, rows
-from solution.glue.mail import (
+from solution.glue.messages import (
+    Addressed,
     Kind,
-    Letter,
     Lookalikes,
     Marks,
+    Message,
     Named,
-    Posted,
     Problem,
     Refused,
     Rows,
@@ -35,9 +35,9 @@ _ORDINARY: Final = ord(ORDINARY)
 
 
 class Bucket:
-    """All that its letters say of its rows. ``places`` are those of the archives to migrate, in order."""
+    """All that its messages say of its rows. ``places`` are those of the archives to migrate, in order."""
 
-    def __init__(self, letters: Iterable[Letter]) -> None:
+    def __init__(self, messages: Iterable[Message]) -> None:
         self.rows: list[bytes] = []
         self.refused: list[Rejected] = []
         self.problems: list[Problem] = []
@@ -46,22 +46,22 @@ class Bucket:
         self.losing: set[int] = set()
         names: dict[bytes, str] = {}
         taken: set[str] = set()
-        for letter in letters:
-            match letter:
+        for message in messages:
+            match message:
                 case Rows():
-                    self.rows += letter.text.split(b"\n")
+                    self.rows += message.text.split(b"\n")
                 case Refused():
-                    self.refused += letter.rows
+                    self.refused += message.rows
                 case Marks():
-                    self.repeated.update(letter.repeated)
-                    self.losing.update(letter.losing)
-                    taken.update(letter.taken)
+                    self.repeated.update(message.repeated)
+                    self.losing.update(message.losing)
+                    taken.update(message.taken)
                 case Named():
-                    names |= letter.names
+                    names |= message.names
                 case Problem():
-                    self.problems.append(letter)
+                    self.problems.append(message)
                 case _:
-                    raise TypeError(f"a bucket cannot read {letter!r}")
+                    raise TypeError(f"a bucket cannot read {message!r}")
         self._taken = frozenset(taken)
         self.rows.sort()
         if names:
@@ -117,23 +117,23 @@ class Bucket:
         ]
 
 
-def present(number: int, letters: Iterable[Letter], offices: int) -> Iterator[Posted]:
-    """Which archives there are, told to the offices."""
-    firsts, _ = _first_ids(Bucket(letters))
-    return claims.posted(number, Kind.ID, firsts, offices)
+def present(number: int, messages: Iterable[Message], shards: int) -> Iterator[Addressed]:
+    """Which archives there are, told to the shards."""
+    firsts, _ = _first_ids(Bucket(messages))
+    return claims.messages(number, Kind.ID, firsts, shards)
 
 
-def claimed(number: int, letters: Iterable[Letter], limits: Limits, offices: int) -> Iterator[Posted]:
-    """What the archives of a bucket want to be theirs alone, asked of the offices; and what the bucket holds."""
-    bucket = Bucket(letters)
+def claimed(number: int, messages: Iterable[Message], limits: Limits, shards: int) -> Iterator[Addressed]:
+    """What the archives of a bucket want to be theirs alone, asked of the shards; and what the bucket holds."""
+    bucket = Bucket(messages)
     firsts, repeated = _first_ids(bucket)
-    yield from claims.posted(number, Kind.ID, firsts, offices)
+    yield from claims.messages(number, Kind.ID, firsts, shards)
     split = [rows.fields_of(bucket.rows[place]) for place in bucket.places]
     names = [fields[5] for fields in split]
-    losing = yield from _claimed_names(number, names, bucket, offices)
-    yield from _lookalikes(names, offices)
+    losing = yield from _claimed_names(number, names, bucket, shards)
+    yield from _lookalikes(names, shards)
     if repeated or losing:
-        yield number % offices, Marks(number, array("I", repeated), array("I", losing), ())
+        yield number % shards, Marks(number, array("I", repeated), array("I", losing), ())
     large = [values.size for values in bucket.too_large()]
     rejected = [row.size or 0 for row in bucket.rejected()]
     survey = Survey(
@@ -144,7 +144,7 @@ def claimed(number: int, letters: Iterable[Letter], limits: Limits, offices: int
         rejected=len(rejected),
         rejected_size=sum(rejected),
     )
-    yield number % offices, survey
+    yield number % shards, survey
 
 
 def _first_ids(bucket: Bucket) -> tuple[dict[bytes, int], list[int]]:
@@ -155,8 +155,8 @@ def _first_ids(bucket: Bucket) -> tuple[dict[bytes, int], list[int]]:
 
 
 def _claimed_names(
-    number: int, names: Sequence[bytes], bucket: Bucket, offices: int
-) -> Generator[Posted, None, list[int]]:
+    number: int, names: Sequence[bytes], bucket: Bucket, shards: int
+) -> Generator[Addressed, None, list[int]]:
     """Claims to names; returns the places of archives whose name goes to another of the bucket."""
     digests, places = claims.digests_of(names, Kind.NAME), bucket.places
     chosen: dict[bytes, int] = {}
@@ -165,19 +165,19 @@ def _claimed_names(
         by_choice = [at for at, place in enumerate(places) if place in bucket.chosen]
         others = [at for at, place in enumerate(places) if place not in bucket.chosen]
         chosen, losing = claims.without_later([digests[at] for at in by_choice], [places[at] for at in by_choice])
-        yield from claims.posted(number, Kind.CHOSEN_NAME, chosen, offices)
+        yield from claims.messages(number, Kind.CHOSEN_NAME, chosen, shards)
         digests, places = [digests[at] for at in others], [places[at] for at in others]
     firsts, later = claims.without_later(digests, places, chosen)
-    yield from claims.posted(number, Kind.NAME, firsts, offices)
+    yield from claims.messages(number, Kind.NAME, firsts, shards)
     return losing + later
 
 
-def _lookalikes(names: Sequence[bytes], offices: int) -> Iterator[Posted]:
+def _lookalikes(names: Sequence[bytes], shards: int) -> Iterator[Addressed]:
     found: dict[int, list[tuple[bytes, str]]] = {}
     for name in names:
         if b"-" in name and (match := _LIKE_SUFFIXED.search(text := rows.unquoted(name).decode())):
             base = rows.quoted((text[: match.start()] + match[1]).encode())
             (digest,) = claims.digests_of([base], Kind.NAME)
-            found.setdefault(claims.office_of(digest, offices), []).append((digest, text))
-    for office, members in found.items():
-        yield office, Lookalikes(tuple(members))
+            found.setdefault(claims.shard_of(digest, shards), []).append((digest, text))
+    for shard, members in found.items():
+        yield shard, Lookalikes(tuple(members))

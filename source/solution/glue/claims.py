@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from solution.glue.mail import Claims, Kind, Places, Posted
+from solution.glue.messages import Addressed, Claims, Kind, Places
 
 _SIZES: Final = {
     # two ids of a hundred million share a digest in one of 10²² inventories
@@ -29,9 +29,9 @@ def digests_of(values: Iterable[bytes], kind: Kind) -> list[bytes]:
     return [blake2b(value, digest_size=size).digest() for value in values]
 
 
-def office_of(digest: bytes, offices: int) -> int:
-    """The office that hears of a digest."""
-    return (digest[0] << 8 | digest[1]) % offices
+def shard_of(digest: bytes, shards: int) -> int:
+    """The shard that a digest belongs to."""
+    return (digest[0] << 8 | digest[1]) % shards
 
 
 def without_later(
@@ -47,20 +47,20 @@ def without_later(
     return firsts, [place for digest, place in zip(digests, places, strict=True) if firsts.get(digest) != place]
 
 
-def posted(bucket: int, kind: Kind, firsts: dict[bytes, int], offices: int) -> Iterator[Posted]:
-    """Letters with claims for all offices they concern."""
-    shares: list[tuple[list[bytes], Places]] = [([], array("I")) for _ in range(offices if firsts else 0)]
+def messages(bucket: int, kind: Kind, firsts: dict[bytes, int], shards: int) -> Iterator[Addressed]:
+    """Claims for the shards that their digests belong to."""
+    shares: list[tuple[list[bytes], Places]] = [([], array("I")) for _ in range(shards if firsts else 0)]
     for digest, place in firsts.items():
-        digests, places = shares[(digest[0] << 8 | digest[1]) % offices]
+        digests, places = shares[shard_of(digest, shards)]
         digests.append(digest)
         places.append(place)
-    for office, (digests, places) in enumerate(shares):
+    for shard, (digests, places) in enumerate(shares):
         if digests:
-            yield office, Claims(bucket, kind, b"".join(digests), places)
+            yield shard, Claims(bucket, kind, b"".join(digests), places)
 
 
 def digests_in(claim: Claims) -> list[bytes]:
-    """The digests of a letter, in the order of its places."""
+    """The digests of a message, in the order of its places."""
     size = _SIZES[claim.kind]
     return [claim.digests[start : start + size] for start in range(0, len(claim.digests), size)]
 

@@ -1,4 +1,4 @@
-"""The graph of the inventory job: who sends letters to whom, and in which order it ends.
+"""The graph of the inventory job: which task sends which messages to whom, and in which order it ends.
 
 README.md in this folder draws it and says why it has this shape.
 """
@@ -15,10 +15,10 @@ from pyspark import StorageLevel
 
 from solution.contract import object_keys
 from solution.domain.errors import InvalidInput
-from solution.glue import blocks, buckets, mail, offices, ordering, overrides, reading, workers, writing
+from solution.glue import blocks, buckets, ordering, overrides, reading, shards, workers, writing
 from solution.glue.accounting import Account, Amount
 from solution.glue.buckets import Bucket
-from solution.glue.mail import BlockEnds, Letter, Marks, Posted, Surprise, Survey
+from solution.glue.messages import Addressed, BlockEnds, Marks, Message, NewRepeats, Survey, partition_of
 from solution.glue.ordering import Partition, Unit
 from solution.glue.storage import Storage, StoredFile, total_size
 
@@ -54,7 +54,7 @@ class InventoryJob:
         self._block_bytes = block_bytes
         self._bucket_bytes = bucket_bytes
         self._storage = Storage(spark)
-        self._desk = 1
+        self._buckets = 1
         self._limits = ordering.Limits(
             partition_bytes=int(arguments.partition_bytes),
             partition_archives=int(arguments.partition_archives),
@@ -119,85 +119,87 @@ class InventoryJob:
     def _overrides(self) -> RDD[overrides.Line] | None:
         return overrides.read(self._spark, self._storage, self._csv_files(self._arguments.overrides_uri))
 
-    def _read(self, files: list[StoredFile]) -> tuple[RDD[Posted], int]:
-        """Letters to the buckets with all rows, those that blocks share included, and how many there are."""
+    def _read(self, files: list[StoredFile]) -> tuple[RDD[Addressed], int]:
+        """Messages to the buckets with all rows, those that blocks share included, and how many there are."""
         size = total_size(files)
         wanted = max(1, -(-size // self._bucket_bytes))
         sources = [reading.look_at(self._storage, file, -(-wanted * file.size // size)) for file in files]
         borders = ordering.borders((row for source in sources for row in source.sample), wanted)
-        self._desk = len(borders) + 1
-        self._spark.conf.set("spark.sql.shuffle.partitions", str(self._desk))
-        posted, ends = self._read_blocks(sources, borders)
+        self._buckets = len(borders) + 1
+        self._spark.conf.set("spark.sql.shuffle.partitions", str(self._buckets))
+        addressed, ends = self._read_blocks(sources, borders)
         known = [reading.corrected(source, reading.edges_of(ends, file)) for file, source in enumerate(sources)]
         if known != sources:
             _LOG.info("read again: quotes follow another rule than the samples of the files told")
             sources = known
-            posted, ends = self._read_blocks(sources, borders)
-        shared: list[Posted] = []
+            addressed, ends = self._read_blocks(sources, borders)
+        shared: list[Addressed] = []
         count = sum(end.rows for end in ends)
         for file, source in enumerate(sources):
             read = blocks.read_across(reading.edges_of(ends, file), source.layout)
             count += read.count
-            shared += reading.posted_rows(read, borders, file)
+            shared += reading.row_messages(read, borders, file)
         if shared:
-            posted = posted.union(self._posted(self._spark.sparkContext.parallelize(shared, 1)))
-        return posted, count
+            addressed = addressed.union(self._partitioned(self._spark.sparkContext.parallelize(shared, 1)))
+        return addressed, count
 
-    def _read_blocks(self, sources: Sequence[Source], borders: Sequence[bytes]) -> tuple[RDD[Posted], list[BlockEnds]]:
+    def _read_blocks(
+        self, sources: Sequence[Source], borders: Sequence[bytes]
+    ) -> tuple[RDD[Addressed], list[BlockEnds]]:
         lines, counts = reading.lines_of(self._spark, sources, self._block_bytes)
         places, layouts = reading.places_of(counts), [source.layout for source in sources]
 
-        def read(partition: int, lines: Iterable[bytes]) -> Iterator[Posted]:
+        def read(partition: int, lines: Iterable[bytes]) -> Iterator[Addressed]:
             workers.keep_archives_open()
             file, block = places[partition]
-            return reading.posted_block(file, block, lines, layouts[file], borders)
+            return reading.block_messages(file, block, lines, layouts[file], borders)
 
-        posted = self._posted(lines.mapPartitionsWithIndex(read))
-        ends = _of_kind(BlockEnds, self._at_desk(posted))
+        addressed = self._partitioned(lines.mapPartitionsWithIndex(read))
+        ends = _of_kind(BlockEnds, self._at_driver(addressed))
         if len(ends) != len(places):
             raise RuntimeError(f"{len(places)} blocks of the inventory were read, but {len(ends)} told how they end")
-        return posted, ends
+        return addressed, ends
 
-    def _posted(self, letters: RDD[Posted]) -> RDD[Posted]:
-        """Letters where they are addressed to: a partition for each bucket, or office, and the last for the desk."""
-        return letters.partitionBy(self._desk + 1, mail.address)
+    def _partitioned(self, messages: RDD[Addressed]) -> RDD[Addressed]:
+        """Messages where they are addressed to: a partition for each bucket, or shard, and one more for the driver."""
+        return messages.partitionBy(self._buckets + 1, partition_of)
 
-    def _at_desk(self, posted: RDD[Posted]) -> list[Letter]:
-        """Letters to the desk. This is where Spark begins to work."""
-        return self._spark.sparkContext.runJob(posted, _letters, [self._desk])
+    def _at_driver(self, addressed: RDD[Addressed]) -> list[Message]:
+        """Messages to the driver. This is where Spark begins to work."""
+        return self._spark.sparkContext.runJob(addressed, _messages, [self._buckets])
 
     def _answered(
-        self, posted: RDD[Posted], answer: Callable[[int, Iterable[Letter]], Iterator[Posted]]
-    ) -> RDD[Posted]:
-        """What buckets, or offices, post when they have read their letters."""
-        desk = self._desk
+        self, addressed: RDD[Addressed], answer: Callable[[int, Iterable[Message]], Iterator[Addressed]]
+    ) -> RDD[Addressed]:
+        """What buckets, or shards, send when they have read their messages."""
+        driver = self._buckets
 
-        def answers(number: int, letters: Iterable[Posted]) -> Iterator[Posted]:
+        def answers(number: int, messages: Iterable[Addressed]) -> Iterator[Addressed]:
             workers.keep_archives_open()
-            return answer(number, _letters(letters)) if number != desk else _none_of(letters)
+            return answer(number, _messages(messages)) if number != driver else _none_of(messages)
 
-        return self._posted(posted.mapPartitionsWithIndex(answers))
+        return self._partitioned(addressed.mapPartitionsWithIndex(answers))
 
-    def _matched(self, rows: RDD[Posted], chosen: RDD[overrides.Line]) -> RDD[Posted]:
-        """Letters to the buckets with the names that the user chose for their archives."""
-        desk = self._desk
-        present = self._answered(rows, lambda number, letters: buckets.present(number, letters, desk))
-        wished = self._posted(
-            chosen.mapPartitionsWithIndex(lambda number, lines: overrides.posted(number, lines, desk))
+    def _matched(self, rows: RDD[Addressed], chosen: RDD[overrides.Line]) -> RDD[Addressed]:
+        """Messages to the buckets with the names that the user chose for their archives."""
+        count = self._buckets
+        present = self._answered(rows, lambda number, messages: buckets.present(number, messages, count))
+        wished = self._partitioned(
+            chosen.mapPartitionsWithIndex(lambda number, lines: overrides.messages(number, lines, count))
         )
-        return self._answered(present.union(wished), offices.matched)
+        return self._answered(present.union(wished), shards.matched)
 
-    def _settled(self, rows: RDD[Posted]) -> tuple[RDD[Posted], list[Survey]]:
-        """Letters to the buckets with all there is to know of their rows, and what they hold."""
-        desk, limits = self._desk, self._limits
+    def _settled(self, rows: RDD[Addressed]) -> tuple[RDD[Addressed], list[Survey]]:
+        """Messages to the buckets with all there is to know of their rows, and what they hold."""
+        count, limits = self._buckets, self._limits
         for _ in range(2):
-            claims = self._answered(rows, lambda number, letters: buckets.claimed(number, letters, limits, desk))
-            marks = self._answered(claims, lambda _, letters: offices.decided(letters, desk))
-            told = self._at_desk(marks)
+            claims = self._answered(rows, lambda number, messages: buckets.claimed(number, messages, limits, count))
+            marks = self._answered(claims, lambda _, messages: shards.decided(messages, count))
+            told = self._at_driver(marks)
             surveys = sorted(_of_kind(Survey, told), key=lambda survey: survey.bucket)
-            if [survey.bucket for survey in surveys] != list(range(desk)):
-                raise RuntimeError(f"{desk} buckets of the inventory were opened, {len(surveys)} told what they hold")
-            if not _of_kind(Surprise, told):
+            if [survey.bucket for survey in surveys] != list(range(count)):
+                raise RuntimeError(f"{count} buckets of the inventory were opened, {len(surveys)} told what they hold")
+            if not _of_kind(NewRepeats, told):
                 return rows.union(marks), surveys
             # repeated rows have claimed names that nobody may lose for them: ask again without these
             rows = rows.union(marks.mapPartitions(_repeated_alone, preservesPartitioning=True))
@@ -205,18 +207,18 @@ class InventoryJob:
             "rows that repeat an archive id were found again after all had been found; run the job again"
         )
 
-    def _publish_sorted(self, settled: RDD[Posted], partitions: Sequence[Partition]) -> None:
+    def _publish_sorted(self, settled: RDD[Addressed], partitions: Sequence[Partition]) -> None:
         files: dict[int, list[tuple[int, Unit]]] = {}
         for number, file in enumerate(file for partition in partitions for file in partition.files):
             files.setdefault(file.bucket, []).append((number, file))
         if not files:
             return
 
-        def written(number: int, letters: Iterable[Posted]) -> Iterator[tuple[int, int, bytes]]:
+        def written(number: int, messages: Iterable[Addressed]) -> Iterator[tuple[int, int, bytes]]:
             if number not in files:
-                yield from _none_of(letters)
+                yield from _none_of(messages)
                 return
-            bucket = Bucket(_letters(letters))
+            bucket = Bucket(_messages(messages))
             for place, file in files[number]:
                 yield from writing.pieces(place, bucket.lines(file))
 
@@ -227,12 +229,12 @@ class InventoryJob:
         writing.write_files(pieces, staging)
         writing.publish_files(self._storage, staging, self._arguments.output_uri, partitions)
 
-    def _publish_listings(self, settled: RDD[Posted], account: Account) -> None:
+    def _publish_listings(self, settled: RDD[Addressed], account: Account) -> None:
         """What is not migrated, what is rejected, and what was wrong with overrides."""
-        desk, run = self._desk, self._arguments.workflow_run
+        driver, run = self._buckets, self._arguments.workflow_run
 
-        def listed(number: int, letters: Iterable[Posted]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-            return writing.listed(Bucket(_letters(letters))) if number != desk else _none_of(letters)
+        def listed(number: int, messages: Iterable[Addressed]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+            return writing.listed(Bucket(_messages(messages))) if number != driver else _none_of(messages)
 
         exceptions = settled.mapPartitionsWithIndex(listed).persist(StorageLevel.DISK_ONLY)
         not_migrated_key, rejected_key = object_keys.not_migrated_key(run), object_keys.rejected_rows_key(run)
@@ -252,24 +254,24 @@ class InventoryJob:
         return self._spark.createDataFrame(rows, kind.schema, verifySchema=False)
 
 
-def _letters(posted: Iterable[Posted]) -> Iterator[Letter]:
-    return (letter for _, letter in posted)
+def _messages(addressed: Iterable[Addressed]) -> Iterator[Message]:
+    return (message for _, message in addressed)
 
 
-def _of_kind(kind: type[T], letters: Iterable[Letter]) -> list[T]:
-    return [letter for letter in letters if isinstance(letter, kind)]
+def _of_kind(kind: type[T], messages: Iterable[Message]) -> list[T]:
+    return [message for message in messages if isinstance(message, kind)]
 
 
-def _none_of(letters: Iterable[Posted]) -> Iterator[Any]:
+def _none_of(messages: Iterable[Addressed]) -> Iterator[Any]:
     """Nothing; but a task reads what it is given, or Spark ends the process that did not."""
-    deque(letters, maxlen=0)
+    deque(messages, maxlen=0)
     return iter(())
 
 
-def _repeated_alone(posted: Iterable[Posted]) -> Iterator[Posted]:
-    for address, letter in posted:
-        if isinstance(letter, Marks) and letter.repeated:
-            yield address, Marks(letter.bucket, letter.repeated, array("I"), ())
+def _repeated_alone(addressed: Iterable[Addressed]) -> Iterator[Addressed]:
+    for partition, message in addressed:
+        if isinstance(message, Marks) and message.repeated:
+            yield partition, Marks(message.bucket, message.repeated, array("I"), ())
 
 
 def _sum(amounts: Iterable[tuple[int, int]]) -> Amount:

@@ -10,7 +10,7 @@ from solution.contract.object_keys import OVERRIDE_COLUMNS
 from solution.domain import naming
 from solution.domain.errors import InvalidInput
 from solution.glue import claims
-from solution.glue.mail import Chosen, Kind, Posted, Problem
+from solution.glue.messages import Addressed, Chosen, Kind, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,14 +64,14 @@ def problem_of(line: Line) -> str | None:
     return None if naming.safe_key(line[1]) else NAMELESS
 
 
-def posted(number: int, lines: Iterable[Line], offices: int) -> Iterator[Posted]:
-    """Good lines for the offices that know the archives, and what is wrong with the others."""
+def messages(number: int, lines: Iterable[Line], shards: int) -> Iterator[Addressed]:
+    """Good lines for the shards that know the archives, and what is wrong with the others."""
     good: dict[int, list[Line]] = {}
     for line in lines:
         if reason := problem_of(line):
-            yield number % offices, Problem(*line, reason)
+            yield number % shards, Problem(*line, reason)
         else:
             (digest,) = claims.digests_of([line[0].encode()], Kind.ID)
-            good.setdefault(claims.office_of(digest, offices), []).append(line)
-    for office, chosen in good.items():
-        yield office, Chosen(tuple(chosen))
+            good.setdefault(claims.shard_of(digest, shards), []).append(line)
+    for shard, chosen in good.items():
+        yield shard, Chosen(tuple(chosen))

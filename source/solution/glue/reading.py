@@ -1,4 +1,4 @@
-"""Inventory files become letters with rows: which blocks there are, what is known of a file before it is read, and how.
+"""Inventory files become messages with rows: which blocks there are, and what is known of a file before it is read.
 
 Spark reads the lines, whatever the scheme of the files; a task has one block.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from solution.glue import blocks, layout, ordering
 from solution.glue.blocks import Edges, Read
 from solution.glue.layout import Layout
-from solution.glue.mail import BlockEnds, Posted, Refused, Rows
+from solution.glue.messages import Addressed, BlockEnds, Refused, Rows
 
 if TYPE_CHECKING:
     from pyspark.rdd import RDD
@@ -72,17 +72,17 @@ def _literal(uri: str) -> str:
     return _GLOB.sub(r"\\\g<0>", uri).replace(",", r"{\,}")
 
 
-def posted_block(
+def block_messages(
     file: int, block: int, lines: Iterable[bytes], layout: Layout, borders: Sequence[bytes]
-) -> Iterator[Posted]:
-    """The letters of one block: rows for the buckets, its edges for the desk, which is one address after the last."""
+) -> Iterator[Addressed]:
+    """The messages of one block: rows for the buckets, and its edges for the driver, whose partition is the last."""
     read, edges = blocks.read_block(lines, layout, is_first=block == 0)
-    yield from posted_rows(read, borders, block)
+    yield from row_messages(read, borders, block)
     yield len(borders) + 1, BlockEnds(file, block, edges, read.count)
 
 
-def posted_rows(read: Read, borders: Sequence[bytes], spread: int) -> Iterator[Posted]:
-    """Letters with what was read; rows that cannot be migrated go to some bucket, by ``spread``."""
+def row_messages(read: Read, borders: Sequence[bytes], spread: int) -> Iterator[Addressed]:
+    """Messages with what was read; rows that cannot be migrated go to some bucket, by ``spread``."""
     for bucket, rows in ordering.dealt(read.rows, borders):
         yield bucket, Rows(b"\n".join(rows))
     if read.rejected:

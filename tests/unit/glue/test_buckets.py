@@ -1,4 +1,4 @@
-"""Names and ids are one archive's alone, however the archives are spread over buckets and offices."""
+"""Names and ids are one archive's alone, however the archives are spread over buckets and shards."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from solution.domain import naming
 from solution.domain.archive import MAX_OBJECT_BYTES
 from solution.domain.naming import Claim
-from solution.glue import buckets, offices, ordering, overrides, rows
+from solution.glue import buckets, ordering, overrides, rows, shards
 from solution.glue.buckets import Bucket
-from solution.glue.mail import Claims, Kind, Letter, Marks, Posted, Rows, Surprise, Survey
+from solution.glue.messages import Addressed, Claims, Kind, Marks, Message, NewRepeats, Rows, Survey
 from solution.glue.ordering import Limits, Unit
 from solution.glue.records import Record
 
@@ -33,72 +33,72 @@ def row(number: int, description: str, moment: int, size: int = 1) -> bytes:
 
 
 @dataclass
-class PostOffice:
-    """The shuffles of the job, with all letters in one place."""
+class Shuffles:
+    """The shuffles of the job, with all messages in one place."""
 
     given: Sequence[bytes]
     borders: list[bytes]
-    letters: dict[int, list[Letter]] = field(default_factory=dict)
+    messages: dict[int, list[Message]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Every row comes by itself, as from a block of its own."""
         for row in self.given:
             for bucket, members in ordering.dealt([row], self.borders):
-                self.post([(bucket, Rows(b"\n".join(members)))])
+                self.deliver([(bucket, Rows(b"\n".join(members)))])
 
     @property
     def count(self) -> int:
-        """Buckets, and offices."""
+        """Buckets, and shards."""
         return len(self.borders) + 1
 
-    def post(self, posted: Iterable[Posted]) -> None:
-        """Deliver letters to buckets."""
-        for address, letter in posted:
-            self.letters.setdefault(address, []).append(letter)
+    def deliver(self, addressed: Iterable[Addressed]) -> None:
+        """Deliver messages to buckets."""
+        for partition, message in addressed:
+            self.messages.setdefault(partition, []).append(message)
 
-    def at_offices(self, posted: Iterable[Posted]) -> dict[int, list[Letter]]:
-        """Letters by office."""
-        found: dict[int, list[Letter]] = {}
-        for address, letter in posted:
-            assert 0 <= address < self.count
-            found.setdefault(address, []).append(letter)
+    def at_shards(self, addressed: Iterable[Addressed]) -> dict[int, list[Message]]:
+        """Messages by shard."""
+        found: dict[int, list[Message]] = {}
+        for partition, message in addressed:
+            assert 0 <= partition < self.count
+            found.setdefault(partition, []).append(message)
         return found
 
     def choose(self, lines: Sequence[overrides.Line]) -> None:
         """The user's names."""
-        posted = list(overrides.posted(0, lines, self.count))
+        addressed = list(overrides.messages(0, lines, self.count))
         for bucket in range(self.count):
-            posted += buckets.present(bucket, self.letters.get(bucket, ()), self.count)
-        for office, letters in self.at_offices(posted).items():
-            self.post(offices.matched(office, letters))
+            addressed += buckets.present(bucket, self.messages.get(bucket, ()), self.count)
+        for shard, messages in self.at_shards(addressed).items():
+            self.deliver(shards.matched(shard, messages))
 
     def settle(self) -> list[Survey]:
         """As the job does."""
         while True:
             claims = [
-                posted
+                addressed
                 for bucket in range(self.count)
-                for posted in buckets.claimed(bucket, self.letters.get(bucket, ()), LIMITS, self.count)
+                for addressed in buckets.claimed(bucket, self.messages.get(bucket, ()), LIMITS, self.count)
             ]
             marks = [
-                posted
-                for letters in self.at_offices(claims).values()
-                for posted in offices.decided(letters, self.count)
+                addressed
+                for messages in self.at_shards(claims).values()
+                for addressed in shards.decided(messages, self.count)
             ]
-            told = [letter for address, letter in marks if address == self.count]
-            to_buckets = [(address, letter) for address, letter in marks if address != self.count]
-            if not any(isinstance(letter, Surprise) for letter in told):
-                self.post(to_buckets)
-                return [letter for letter in told if isinstance(letter, Survey)]
-            self.post(
-                (address, Marks(letter.bucket, letter.repeated, letter.losing[:0], ()))
-                for address, letter in to_buckets
-                if isinstance(letter, Marks)
+            told = [message for partition, message in marks if partition == self.count]
+            to_buckets = [(partition, message) for partition, message in marks if partition != self.count]
+            if not any(isinstance(message, NewRepeats) for message in told):
+                self.deliver(to_buckets)
+                return [message for message in told if isinstance(message, Survey)]
+            self.deliver(
+                (partition, Marks(message.bucket, message.repeated, message.losing[:0], ()))
+                for partition, message in to_buckets
+                if isinstance(message, Marks)
             )
 
     def opened(self) -> list[Bucket]:
         """All buckets in order."""
-        return [Bucket(self.letters.get(bucket, ())) for bucket in range(self.count)]
+        return [Bucket(self.messages.get(bucket, ())) for bucket in range(self.count)]
 
     def names(self) -> dict[str, str]:
         """Final names by archive id."""
@@ -131,16 +131,16 @@ def test_names_are_those_of_the_reference_however_archives_are_spread(
     entries: list[tuple[str | int, int]], count: int, wishes: dict[int, str]
 ) -> None:
     made = [row(number, described(text), moment) for number, (text, moment) in enumerate(entries)]
-    post = PostOffice(made, ordering.borders(made, count))
-    post.choose([(archive_id(number), name) for number, name in wishes.items()])
-    post.settle()
+    shuffles = Shuffles(made, ordering.borders(made, count))
+    shuffles.choose([(archive_id(number), name) for number, name in wishes.items()])
+    shuffles.settle()
     claims = []
     for number, (text, moment) in enumerate(entries):
         wish = wishes.get(number) or None
         name = naming.base_name(archive_id(number), described(text), wish)
         claims.append(claim(number, name, moment, chosen=wish is not None))
-    assert post.names() == naming.unique_names(claims)
-    assert len(set(post.names().values())) == len(entries)
+    assert shuffles.names() == naming.unique_names(claims)
+    assert len(set(shuffles.names().values())) == len(entries)
 
 
 @settings(max_examples=300, database=None, deadline=None)
@@ -149,8 +149,8 @@ def test_the_first_row_with_an_id_counts_and_others_take_nobodys_name(
     entries: list[tuple[int, str, int]], count: int
 ) -> None:
     made = [row(*entry) for entry in entries]
-    post = PostOffice(made, ordering.borders(made, count))
-    surveys = post.settle()
+    shuffles = Shuffles(made, ordering.borders(made, count))
+    surveys = shuffles.settle()
     firsts: dict[bytes, bytes] = {}
     for each in sorted(made):
         firsts.setdefault(each[rows.LINE : rows.KEY], each)
@@ -158,26 +158,28 @@ def test_the_first_row_with_an_id_counts_and_others_take_nobodys_name(
         Claim(archive_id=values.archive_id, name=values.name, rank=(values.creation_date,))
         for values in map(rows.values_of, firsts.values())
     )
-    assert post.names() == expected
-    rejected = [entry for bucket in post.opened() for entry in bucket.rejected()]
+    assert shuffles.names() == expected
+    rejected = [entry for bucket in shuffles.opened() for entry in bucket.rejected()]
     assert len(rejected) == len(made) - len(firsts) == sum(survey.rejected for survey in surveys)
     assert {entry.reason for entry in rejected} <= {rows.TWICE}
 
 
 def test_an_archive_that_is_too_large_takes_no_name() -> None:
     made = [row(0, "a", 0, MAX_OBJECT_BYTES + 1), row(1, "a", 1, MAX_OBJECT_BYTES), row(2, "a", 2)]
-    post = PostOffice(made, ordering.borders(made, 3))
-    surveys = post.settle()
-    assert post.names() == {archive_id(1): "a", archive_id(2): naming.with_suffix("a", archive_id(2))}
-    assert [values.archive_id for bucket in post.opened() for values in bucket.too_large()] == [archive_id(0)]
+    shuffles = Shuffles(made, ordering.borders(made, 3))
+    surveys = shuffles.settle()
+    assert shuffles.names() == {archive_id(1): "a", archive_id(2): naming.with_suffix("a", archive_id(2))}
+    assert [values.archive_id for bucket in shuffles.opened() for values in bucket.too_large()] == [archive_id(0)]
     assert sum(survey.skipped_size for survey in surveys) == MAX_OBJECT_BYTES + 1
 
 
-def test_a_name_that_all_archives_want_makes_no_office_read_all_of_them() -> None:
+def test_a_name_that_all_archives_want_makes_no_shard_read_all_of_them() -> None:
     made = [row(number, "same", number % 1000) for number in range(3000)]
-    post = PostOffice(made, ordering.borders(made[::30], 6))
-    claims = [posted for n in range(6) for posted in buckets.claimed(n, post.letters[n], LIMITS, 6)]
-    numbers = [len(letter.places) for _, letter in claims if isinstance(letter, Claims) and letter.kind is Kind.NAME]
+    shuffles = Shuffles(made, ordering.borders(made[::30], 6))
+    claims = [addressed for n in range(6) for addressed in buckets.claimed(n, shuffles.messages[n], LIMITS, 6)]
+    numbers = [
+        len(message.places) for _, message in claims if isinstance(message, Claims) and message.kind is Kind.NAME
+    ]
     assert numbers == [1] * 6
-    post.settle()
-    assert len(set(post.names().values())) == 3000
+    shuffles.settle()
+    assert len(set(shuffles.names().values())) == 3000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from solution.glue import blocks, reading, rows
 from solution.glue.layout import Quoting
-from solution.glue.mail import BlockEnds, Refused, Rows
+from solution.glue.messages import BlockEnds, Refused, Rows
 from solution.glue.reading import Source
 from solution.glue.storage import Storage
 from tests.unit.glue.test_records import HEADER, archive_id, expected, glacier_row, rfc_row
@@ -30,13 +30,13 @@ def read(spark: SparkSession, found: Sequence[Source], block_bytes: int = 1 << 2
     """Descriptions by archive id, and the rows that could not be read."""
     lines, counts = reading.lines_of(spark, found, block_bytes)
     places, layouts = reading.places_of(counts), [source.layout for source in found]
-    posted = lines.mapPartitionsWithIndex(
-        lambda number, text: reading.posted_block(*places[number], text, layouts[places[number][0]], [])
+    addressed = lines.mapPartitionsWithIndex(
+        lambda number, text: reading.block_messages(*places[number], text, layouts[places[number][0]], [])
     ).collect()
-    ends = [letter for address, letter in posted if address == 1 and isinstance(letter, BlockEnds)]
+    ends = [message for partition, message in addressed if partition == 1 and isinstance(message, BlockEnds)]
     assert len(ends) == len(places)
-    texts = [letter.text for _, letter in posted if isinstance(letter, Rows)]
-    refused = [row.row for _, letter in posted if isinstance(letter, Refused) for row in letter.rows]
+    texts = [message.text for _, message in addressed if isinstance(message, Rows)]
+    refused = [row.row for _, message in addressed if isinstance(message, Refused) for row in message.rows]
     made = [row for text in texts for row in text.split(b"\n")]
     for file, source in enumerate(found):
         across = blocks.read_across(reading.edges_of(ends, file), source.layout)

@@ -1,7 +1,8 @@
-"""What tasks send each other through a shuffle: letters to a bucket of the order, to an office, or to the driver.
+"""What tasks send each other through a shuffle: messages to a bucket of the order, to a shard, or to the
+driver.
 
-Spark would shuffle rows one by one; a letter is all that one task has to say to another. *Offices* are as many as
-buckets and share the digests of archive ids and names among them. The last address is the driver's desk.
+Spark would shuffle rows one by one; a message is all that one task has to say to another. *Shards* are as many
+as buckets and share the digests of archive ids and names among them. One partition more, the last, is the driver's.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class BlockEnds:
-    """To the desk: the edges of a block, and how many rows it posted, good or not."""
+    """To the driver: the edges of a block, and how many rows it sent, good or not."""
 
     file: int
     block: int
@@ -53,7 +54,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """To an office: the first archive of a bucket with an id, or that wants a name, for each by its digest."""
+    """To a shard: the first archive of a bucket with an id, or that wants a name, for each by its digest."""
 
     bucket: int
     kind: Kind
@@ -63,21 +64,21 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Lookalikes:
-    """To an office: names that look like one with a suffix, each with the digest of the name that would get it."""
+    """To a shard: names that look like one with a suffix, each with the digest of the name that would get it."""
 
     names: tuple[tuple[bytes, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """To an office: lines of the user's names, by archive id."""
+    """To a shard: lines of the user's names, by archive id."""
 
     lines: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """To a bucket, or to an office for it: what was found out about its rows.
+    """To a bucket, or to a shard for it: what was found out about its rows.
 
     ``repeated`` are not the first with their archive id, ``losing`` not the first with their name; ``taken`` are names
     that a suffix must not give.
@@ -107,7 +108,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """To the desk, by way of an office: what a bucket holds, as far as it is known which of its rows are repeated."""
+    """To the driver, by way of a shard: what a bucket holds, as far as it is known which of its rows are repeated."""
 
     bucket: int
     units: tuple[Unit, ...]
@@ -118,20 +119,20 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Surprise:
-    """To the desk: an office found rows to be repeated that nobody knew of."""
+class NewRepeats:
+    """To the driver: a shard found rows to be repeated that nobody knew of."""
 
     repeated: int
 
 
 ToBucket = Rows | Refused | Marks | Named | Problem
-ToOffice = Claims | Lookalikes | Chosen | Marks | Problem | Survey
-ToDesk = BlockEnds | Survey | Surprise
-Letter = ToBucket | ToOffice | ToDesk
-Posted = tuple[int, Letter]
-"""A letter with its address."""
+ToShard = Claims | Lookalikes | Chosen | Marks | Problem | Survey
+ToDriver = BlockEnds | Survey | NewRepeats
+Message = ToBucket | ToShard | ToDriver
+Addressed = tuple[int, Message]
+"""A message with its partition."""
 
 
-def address(number: int) -> int:
-    """Where a letter goes: its number is its partition. One function, so that Spark knows two shuffles as alike."""
+def partition_of(number: int) -> int:
+    """Where a message goes: its number is its partition. One function, so that Spark knows two shuffles as alike."""
     return number

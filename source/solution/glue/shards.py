@@ -1,4 +1,4 @@
-"""What an office decides: which of all archives in the world has an id, or a name, first.
+"""What a shard decides: which archive of all buckets has an id, or a name, first.
 
 Buckets are ranges of the order, and claims of a bucket come in order; so who is first is told by bucket and place.
 """
@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from solution.glue import claims
-from solution.glue.mail import (
+from solution.glue.messages import (
+    Addressed,
     Chosen,
     Claims,
     Kind,
-    Letter,
     Lookalikes,
     Marks,
+    Message,
     Named,
-    Posted,
+    NewRepeats,
     Problem,
-    Surprise,
     Survey,
 )
 
@@ -29,24 +29,24 @@ REPEATED: Final = "this archive has another line with another name, which comes 
 UNKNOWN: Final = "no archive of the inventory has this id"
 
 
-def decided(letters: Iterable[Letter], desk: int) -> Iterator[Posted]:
+def decided(messages: Iterable[Message], driver: int) -> Iterator[Addressed]:
     """Marks for the buckets whose rows are not the first with their id or name."""
     claimed: list[Claims] = []
     lookalikes: list[tuple[bytes, str]] = []
     new_repeated = 0
-    for letter in letters:
-        match letter:
+    for message in messages:
+        match message:
             case Claims():
-                claimed.append(letter)
+                claimed.append(message)
             case Lookalikes():
-                lookalikes += letter.names
+                lookalikes += message.names
             case Marks():
-                new_repeated += len(letter.repeated)
-                yield letter.bucket, letter
+                new_repeated += len(message.repeated)
+                yield message.bucket, message
             case Survey():
-                yield desk, letter
+                yield driver, message
             case _:
-                raise TypeError(f"an office cannot read {letter!r}")
+                raise TypeError(f"a shard cannot read {message!r}")
     claimed.sort(key=lambda claim: (claim.kind, claim.bucket))
     names = [claim for claim in claimed if claim.kind is not Kind.ID]
     for bucket, places in claims.later(claim for claim in claimed if claim.kind is Kind.ID).items():
@@ -57,10 +57,10 @@ def decided(letters: Iterable[Letter], desk: int) -> Iterator[Posted]:
     if lookalikes:
         yield from _taken(names, lookalikes)
     if new_repeated:
-        yield desk, Surprise(new_repeated)
+        yield driver, NewRepeats(new_repeated)
 
 
-def _taken(claimed: Iterable[Claims], lookalikes: Iterable[tuple[bytes, str]]) -> Iterator[Posted]:
+def _taken(claimed: Iterable[Claims], lookalikes: Iterable[tuple[bytes, str]]) -> Iterator[Addressed]:
     """Names that a suffix might give are told to all buckets where somebody might get it."""
     names: dict[bytes, list[str]] = defaultdict(list)
     for digest, name in lookalikes:
@@ -71,21 +71,21 @@ def _taken(claimed: Iterable[Claims], lookalikes: Iterable[tuple[bytes, str]]) -
             yield claim.bucket, Marks(claim.bucket, array("I"), array("I"), taken)
 
 
-def matched(office: int, letters: Iterable[Letter]) -> Iterator[Posted]:
+def matched(shard: int, messages: Iterable[Message]) -> Iterator[Addressed]:
     """The user's names for the buckets that have the archives, and which lines name none or are one too many."""
     names: dict[str, set[str]] = defaultdict(set)
     claimed: list[Claims] = []
-    for letter in letters:
-        match letter:
+    for message in messages:
+        match message:
             case Chosen():
-                for archive_id, name in letter.lines:
+                for archive_id, name in message.lines:
                     names[archive_id].add(name)
             case Claims():
-                claimed.append(letter)
+                claimed.append(message)
             case Problem():
-                yield office, letter
+                yield shard, message
             case _:
-                raise TypeError(f"an office cannot read {letter!r}")
+                raise TypeError(f"a shard cannot read {message!r}")
     ids = dict(zip(claims.digests_of((each.encode() for each in names), Kind.ID), names, strict=True))
     known: set[str] = set()
     for claim in claimed:
@@ -96,6 +96,6 @@ def matched(office: int, letters: Iterable[Letter]) -> Iterator[Posted]:
     for archive_id, choices in names.items():
         first, *others = sorted(choices)
         for name in others:
-            yield office, Problem(archive_id, name, REPEATED)
+            yield shard, Problem(archive_id, name, REPEATED)
         if archive_id not in known:
-            yield office, Problem(archive_id, first, UNKNOWN)
+            yield shard, Problem(archive_id, first, UNKNOWN)
