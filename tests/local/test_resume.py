@@ -33,8 +33,9 @@ TROUBLED = ("stopped", "ended from outside", "lost")
 FACTOR = 3600
 LONGEST_STAGING = timedelta(hours=12) / FACTOR + timedelta(seconds=2)
 PARAMETERS = {
-    # what stands still here does so on purpose
+    # what stands still here does so on purpose, and is not to be looked after
     "StallSeconds": "900",
+    "BulkOverdueSeconds": "900",
     # and what ticks for four runs at once should leave the machine time for them
     "WindowExtensionPeriodMinutes": "720",
     "DashboardUpdatePeriodMinutes": "1440",
