@@ -29,7 +29,7 @@ CONTENTS = {
 }
 FEW = {name: CONTENTS[name] for name in ("file 1.txt", "file 2.txt", "file 3.txt", "two chunks.bin")}
 FACTOR = 3600
-KILLING_EVERY = 5.0
+KILLING_EVERY = 3.0
 """Seconds: a message is given up after five attempts, so a chunk must be able to live between two kills."""
 
 
