@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from solution.domain.errors import InvalidInput
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
 """A run id is an S3 prefix, a DynamoDB key and an EventBridge target id (at most 64 of these characters)."""
 
-ARCHIVE_ID_PATTERN = r"^[A-Za-z0-9_-]{138}$"
+ARCHIVE_ID_FORM: Final = "[A-Za-z0-9_-]{138}"
 """S3 Glacier archive ids are 138 characters of base64url ("Working with Archives", S3 Glacier Developer Guide)."""
 
 VAULT_NAME_PATTERN = r"^[A-Za-z0-9._-]{1,255}$"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
+from solution.domain.archive import ARCHIVE_ID_FORM
 from solution.domain.errors import InvalidInput
 
 ARCHIVE_ID: Final = "ArchiveId"
@@ -20,14 +21,14 @@ GLACIER_COLUMNS: Final = (ARCHIVE_ID, DESCRIPTION, CREATION_DATE, SIZE, TREE_HAS
 REQUIRED: Final = frozenset(GLACIER_COLUMNS)
 
 _FORMS: Final = {
-    ARCHIVE_ID: "[A-Za-z0-9_-]{138}",
+    ARCHIVE_ID: ARCHIVE_ID_FORM,
     CREATION_DATE: r"[0-9]{4}-[0-9TZ:.+-]{6,40}",
     SIZE: "[0-9]{1,18}",
     TREE_HASH: "[0-9A-Fa-f]{64}",
 }
 # what almost every row has: no leading zeros, seconds or milliseconds of UTC, digits in lower case
 _USUAL_FORMS: Final = {
-    ARCHIVE_ID: "[A-Za-z0-9_-]{138}",
+    ARCHIVE_ID: ARCHIVE_ID_FORM,
     CREATION_DATE: r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?Z",
     SIZE: "[1-9][0-9]{0,17}",
     TREE_HASH: "[0-9a-f]{64}",
@@ -75,7 +76,6 @@ class Layout:
     """The columns of a file in their order; others than Glacier's five are allowed and ignored."""
 
     columns: tuple[str, ...]
-    has_header: bool
     quoting: Quoting = Quoting.UNKNOWN
 
     @cached_property
@@ -145,7 +145,7 @@ def detect(beginning: str) -> Layout:
     first, *lines = beginning.removeprefix(_BYTE_ORDER_MARK).split("\n")
     names = tuple(name.strip() for name in next(csv.reader([first]), []))
     if ARCHIVE_ID not in names:
-        layout = Layout(columns=GLACIER_COLUMNS, has_header=False)
+        layout = Layout(columns=GLACIER_COLUMNS)
         return replace(layout, quoting=quoting_of(sum(map(layout.lead, [first, *lines]))))
     missing = sorted(REQUIRED.difference(names))
     twice = sorted({name for name in names if names.count(name) > 1 and name in REQUIRED})
@@ -154,7 +154,7 @@ def detect(beginning: str) -> Layout:
             f"the inventory's header {first!r} lacks {missing} and has {twice} twice: "
             f"an inventory has each of {', '.join(GLACIER_COLUMNS)} once"
         )
-    layout = Layout(columns=names, has_header=True)
+    layout = Layout(columns=names)
     return replace(layout, quoting=quoting_of(sum(map(layout.lead, lines))))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from solution.contract.object_keys import OVERRIDE_COLUMNS
 from solution.domain import naming
+from solution.domain.archive import ARCHIVE_ID_FORM
 from solution.domain.errors import InvalidInput
 from solution.glue import claims
 from solution.glue.messages import Addressed, Chosen, Kind, Problem
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MALFORMED: Final = "not a Glacier archive id"
 NAMELESS: Final = "the file name is empty, or nothing is left of it in a safe key"
 _HEADER_BYTES: Final = 4096
-_ID: Final = re.compile("[A-Za-z0-9_-]{138}")
+_ID: Final = re.compile(ARCHIVE_ID_FORM)
 
 Line = tuple[str, str]
 """Archive id and name as the user wrote them."""

@@ -25,9 +25,9 @@ from tests.descriptions import CORPUS, descriptions
 
 HEADER = ",".join(GLACIER_COLUMNS)
 DATE, TREE_HASH = "2012-05-15T17:21:39.339Z", "ab" * 32
-GLACIER = Layout(columns=GLACIER_COLUMNS, has_header=True, quoting=Quoting.GLACIER)
-RFC = Layout(columns=GLACIER_COLUMNS, has_header=True, quoting=Quoting.RFC)
-UNKNOWN = Layout(columns=GLACIER_COLUMNS, has_header=True)
+GLACIER = Layout(columns=GLACIER_COLUMNS, quoting=Quoting.GLACIER)
+RFC = Layout(columns=GLACIER_COLUMNS, quoting=Quoting.RFC)
+UNKNOWN = Layout(columns=GLACIER_COLUMNS)
 
 ODD_TEXTS = [
     *(description for description, _ in CORPUS),

@@ -23,6 +23,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from solution.contract.object_keys import INVENTORY_COLUMNS, ORIGINAL_INVENTORY, prefix
+from solution.domain.archive import ARCHIVE_ID_FORM
 from solution.domain.errors import InvalidInput, NotPossible
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ ROWS_BETWEEN_LOOKS: Final = 5000
 
 MAX_SHOWN: Final = 60
 
-_ID: Final = rb"[A-Za-z0-9_-]{138}"
+_ID: Final = ARCHIVE_ID_FORM.encode()
 _DAY: Final = rb"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]|(?P<late>29|3[01]))"
 _TIME: Final = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-7]):?[0-5]\d)?"
 _DATE: Final = rb"(?P<day>" + _DAY + rb")T" + _TIME

@@ -27,7 +27,6 @@ QUIET_LOOKS: Final = 3
 MOST_LOOKS: Final = 90
 """After that, whatever still moves moves without us: at ten seconds a look, longer than any function runs."""
 
-
 SETTLE: Final = 2 * LEASE
 """After the mark, before anything is concluded from the run being at rest."""
 
@@ -62,8 +61,7 @@ class CloseRun:
     ended rests.
 
     A stopped orchestrator may leave its children running, and a distributed map goes on when its execution has ended
-    ("Redriving Map Runs", Step Functions Developer Guide): its batches
-    are refused.
+    ("Redriving Map Runs", Step Functions Developer Guide): its batches are refused.
     """
 
     records: RunRecords
