@@ -12,7 +12,8 @@ import pytest
 
 from solution.cli.automation import StartedRun
 from solution.cli.demo.archives import CHUNK_SIZE_MIB, MIB
-from solution.contract.tables import ArchiveItem
+from solution.contract import object_keys, tables
+from solution.contract.tables import ArchiveItem, PartItem
 from solution.domain.archive import format_time
 from solution.domain.status import ArchiveStatus
 from solution.local import Instance
@@ -21,7 +22,7 @@ from tests.local.deployed import Solution, deployed_solution
 from tests.local.processes import kill_workers
 from tests.local.stories import faults, jobs, launch, operations, progress
 from tests.local.support import free_port, until
-from tests.local.truth import archives, assert_true, states, under_way, when_ended
+from tests.local.truth import archives, assert_true, rows, states, under_way, when_ended
 
 CONTENTS = {
     **{f"file {number}.txt": f"content {number}".encode() * number for number in range(1, 13)},
@@ -79,7 +80,7 @@ def test_with_all_functions_killed_again_and_again_a_run_still_copies_everything
 
 @pytest.mark.holds(2)
 def test_windows_that_would_close_are_extended_and_those_that_did_are_opened_again(rough: Solution) -> None:
-    with copying_held_up(rough):
+    with held_up(rough, "ChunksRetrievalQueue"):
         extended, closed = launch(rough, rough.fill(FEW)), launch(rough, rough.fill(FEW))
         with without_ticks(rough, "WindowExtensionRule", closed.run):
             until_staged(rough, extended.run)
@@ -101,6 +102,34 @@ def test_windows_that_would_close_are_extended_and_those_that_did_are_opened_aga
         assert_true(rough, run, FEW)
 
 
+@pytest.mark.holds(3)
+def test_a_part_that_was_stored_again_under_another_etag_is_found_and_completed(rough: Solution) -> None:
+    """As in a bucket that encrypts with keys of KMS, where each time a part is stored it gets another ETag."""
+    contents = {"two chunks.bin": CONTENTS["two chunks.bin"]}
+    with held_up(rough, "ValidationQueue"):
+        started = launch(rough, rough.fill(contents))
+        part = until(lambda: first_part_of_two(rough, started.run), timeout=120, every=0.5)
+        rough.client("dynamodb").update_item(
+            TableName=rough.target.output("GlacierRetrievalTableName"),
+            Key={name: {"S": part[name]} for name in (tables.PK, tables.SK)},
+            UpdateExpression=f"SET {PartItem.ETAG} = :older",
+            ExpressionAttributeValues={":older": {"S": f'"{"0" * 32}"'}},
+        )
+    when_ended(rough, started.run, started.execution_arn)
+    assert rows(rough, object_keys.failed_archives_key(started.run)) == []
+    assert_true(rough, started.run, contents)
+
+
+def first_part_of_two(solution: Solution, run: str) -> dict[str, Any] | None:
+    """When both are stored."""
+    items = [item for items in solution.records(run).values() for item in items]
+    parts = sorted(
+        (item for item in items if str(item[tables.SK]).startswith(tables.PART_PREFIX)),
+        key=lambda part: part[tables.SK],
+    )
+    return parts[0] if len(parts) == 2 else None
+
+
 def until_staged(solution: Solution, run: str) -> None:
     def staged() -> bool:
         found = list(states(solution, run).values())
@@ -114,14 +143,14 @@ def window_ends(solution: Solution, run: str) -> list[str]:
 
 
 @contextmanager
-def copying_held_up(solution: Solution) -> Iterator[None]:
-    """What is to be copied waits in its queue."""
+def held_up(solution: Solution, queue: str) -> Iterator[None]:
+    """What is in the queue waits there."""
     client = solution.client("lambda")
     [mapping] = [
         one["UUID"]
         for page in client.get_paginator("list_event_source_mappings").paginate()
         for one in page["EventSourceMappings"]
-        if ":ChunksRetrievalQueue-" in one["EventSourceArn"]
+        if f":{queue}-" in one["EventSourceArn"]
     ]
     client.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
