@@ -312,6 +312,21 @@ def test_an_archive_of_several_chunks_is_proven_and_completed(stack: Stack, sqs:
     assert (stack.calls["UploadPart"], stack.calls["CompleteMultipartUpload"]) == (3, 1)
 
 
+@pytest.mark.holds(1)
+def test_archives_of_one_byte_and_around_a_chunk_are_copied_whole(stack: Stack, sqs: SQSClient, s3: S3Client) -> None:
+    sizes = (1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1)
+    contents = {f"{size}.bin": content(size, size) for size in sizes}
+    stage(stack, contents)
+    assert copy(stack, sqs) == 5
+    for body in received(sqs, stack.validations):
+        assert archive_validation.handler(sqs_event(body), CONTEXT) == {"batchItemFailures": []}
+    for name, data in contents.items():
+        answer = s3.get_object(Bucket=stack.bucket, Key=f"{RUN}/{name}")
+        assert answer["Body"].read() == data
+        assert answer["Metadata"]["glacier-tree-hash"] == tree_hash(data)
+    assert (stack.calls["PutObject"], stack.calls["UploadPart"], stack.calls["CompleteMultipartUpload"]) == (3, 2, 1)
+
+
 def changes(stack: Stack, dynamodb: DynamoDBClient) -> dict[str, Any]:
     """The retrieval table's items as the stream would have told them, one change each."""
     records = []
