@@ -1,4 +1,5 @@
-"""Runs whose inventory is empty, cannot be had, or is the operator's own: from the launch to what the operator reads.
+"""Runs whose inventory is empty, cannot be had, holds what S3 cannot, or is the operator's own: from the launch to what
+the operator reads.
 
 All are launched at once, for each waits more than it does.
 """
@@ -15,16 +16,22 @@ import pytest
 from typer.testing import CliRunner
 
 from solution.cli.main import app
-from solution.cli.runs import RunState, read_text
+from solution.cli.runs import Count, RunState, read_text
 from solution.contract import object_keys, tables
+from solution.domain.archive import MAX_OBJECT_BYTES
 from solution.domain.status import Metric
 from solution.domain.tree_hash import tree_hash
+from solution.mocking.vaults.virtual import Pattern, VirtualVault
 from tests.local.deployed import Solution
 from tests.local.support import unique, until
 from tests.local.truth import assert_tidy, manifest, rows, stored, when_ended
 
 HEADER = ",".join(object_keys.INVENTORY_COLUMNS)
 CONTENTS = {"a, b.txt": b"one", 'called "c".txt': b"two", "größer.txt": b"three"}
+OUTSIZE = VirtualVault(
+    seed="outsize", archive_count=5, sizes=(3, MAX_OBJECT_BYTES + 1, 5, 40 * 10**12, 7), pattern=Pattern.REPEATED
+)
+"""Two archives that are larger than an S3 object may be, among small ones; Glacier takes up to 40 TB."""
 DENIED = {"status": 403, "code": "AccessDeniedException", "message": "the vault is not yours to read"}
 
 
@@ -82,10 +89,19 @@ class Desk:
 
     def refuse_output(self, vault: str) -> None:
         """Let Glacier refuse to give the output of the vault's jobs."""
+        self._mock("POST", "faults", {"kind": "error", "vault_name": vault, "operation": "GetJobOutput", **DENIED})
+
+    def describe(self, vault: VirtualVault) -> str:
+        """A new vault of archives that are computed, not stored; its name."""
+        name = unique("vault")
+        self._mock("PUT", f"vaults/{name}", {"virtual": vault.to_json()})
+        return name
+
+    def _mock(self, method: str, path: str, document: Mapping[str, Any]) -> None:
         request = urllib.request.Request(  # noqa: S310 - the local AWS
-            f"{self.solution.environment['AWS_ENDPOINT_URL']}/_mock/faults",
-            data=json.dumps({"kind": "error", "vault_name": vault, "operation": "GetJobOutput", **DENIED}).encode(),
-            method="POST",
+            f"{self.solution.environment['AWS_ENDPOINT_URL']}/_mock/{path}",
+            data=json.dumps(document).encode(),
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=30):  # noqa: S310
             pass
@@ -142,6 +158,7 @@ def desk(solution: Solution) -> Iterator[Desk]:
     made.refuse_output(hidden := solution.fill({"hidden.txt": b"four"}))
     good = f"{HEADER}\n{glacier[0]}\n"
     made.launch("empty", solution.fill({}))
+    made.launch("outsize", made.describe(OUTSIZE))
     made.launch("hidden", hidden)
     windows = "\r\n".join([HEADER, *rfc[1:], ""]).encode("utf-8-sig")
     files = {"glacier.csv": good.encode(), "saved by a spreadsheet.CSV": windows}
@@ -230,6 +247,52 @@ def test_a_run_of_no_archives_ends_well_and_says_so(desk: Desk, name: str) -> No
     for command in ("status", "watch", "report", "verify"):
         code, said = desk.command(command, run)
         assert code == 0, said
+
+
+def test_archives_larger_than_an_object_are_counted_listed_and_left_alone(desk: Desk) -> None:
+    told, run = desk.ended("outsize"), desk.runs["outsize"]
+    large = [one for one in OUTSIZE.archives() if one.content.size > MAX_OBJECT_BYTES]
+    small = {one.description: one for one in OUTSIZE.archives() if one.content.size <= MAX_OBJECT_BYTES}
+    assert (len(large), len(small)) == (2, 3)
+    copied = {name: b"".join(one.content.read(0, one.content.size)) for name, one in small.items()}
+    assert stored(desk.solution, run) == copied
+    assert {(row["ArchiveId"], row["Status"]) for row in manifest(desk.solution, run)} == {
+        (one.archive_id, "downloaded") for one in small.values()
+    }
+    assert desk.solution.records(run).keys() == {one.archive_id for one in small.values()}
+
+    listing = rows(desk.solution, object_keys.not_migrated_key(run))
+    assert {row["ArchiveId"]: (int(row["Size"]), row["SHA256TreeHash"]) for row in listing} == {
+        one.archive_id: (one.content.size, one.content.tree_hash()) for one in large
+    }
+    assert {row["Reason"] for row in listing} == {f"larger than {MAX_OBJECT_BYTES} bytes, the largest S3 object"}
+
+    everything = Count(archives=5, bytes=OUTSIZE.total_size)
+    left_out = Count(archives=2, bytes=sum(one.content.size for one in large))
+    assert told.state.counts[Metric.TOTAL] == everything
+    assert told.state.counts[Metric.SKIPPED] == left_out
+    assert told.state.counts[Metric.REJECTED] == Count(archives=0, bytes=0)
+    assert told.state.to_copy == told.state.counts[Metric.DOWNLOADED] == Count(archives=3, bytes=15)
+    summary: Any = json.loads(read_text(desk.solution.target, object_keys.summary_json_key(run)) or "{}")
+    assert summary["differences"] == []
+    assert {name: summary["archives"][name] for name in ("total", "skipped", "rejected", "downloaded")} == {
+        "total": 5,
+        "skipped": 2,
+        "rejected": 0,
+        "downloaded": 3,
+    }
+    assert (summary["bytes"]["total"], summary["bytes"]["skipped"]) == (everything.bytes, left_out.bytes)
+
+
+def test_a_run_that_had_to_leave_archives_out_does_not_say_that_all_is_copied(desk: Desk) -> None:
+    told, run = desk.ended("outsize"), desk.runs["outsize"]
+    assert told.state.outcome is tables.RunStatus.COMPLETED_WITH_FAILURES
+    assert told.state.failure == ""
+    assert told.notice["Subject"] == f"Glacier transfer {run}: COMPLETED_WITH_FAILURES"
+    assert "Every archive that can be an S3 object was copied" in told.notice["Message"]
+    report = read_text(desk.solution.target, object_keys.summary_key(run)) or ""
+    assert f"{run}/{object_keys.NOT_MIGRATED}/" in report
+    assert_tidy(desk.solution, run)
 
 
 def test_an_inventory_that_glacier_does_not_give_leaves_no_upload_to_pay_for(desk: Desk) -> None:
