@@ -8,7 +8,12 @@ count. Beside it stand, from the same run:
 - a bare loop over two plain sockets that receives, hashes twice and sends, and knows neither HTTP client nor proof: a
   copy cannot do without any of this.
 
-``python -m tests.bench.throughput GLACIER_URL S3_URL MIB`` measures one size in a fresh process and prints JSON.
+All four are measured in each round, one right after the other and in turns in both orders, for the machine is not
+equally quick all the time. A share is the median over the rounds of what one round gave, so what slows a whole round
+down does not count. Small chunks, whose times vary more, get more rounds.
+
+``python -m tests.bench.throughput GLACIER_URL S3_URL MIB`` measures one size in a fresh process and prints JSON; with
+``memory`` behind it, memory alone.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -46,43 +51,81 @@ from solution.domain.tree_hash import MIB, TreeHasher
 from tests import builders
 from tests.bench import servers
 
-ROUNDS = 3
+FEWEST_ROUNDS, MOST_ROUNDS = 5, 40
+MIB_IN_ALL_ROUNDS = 2560
+
+
+def rounds(mib: int) -> int:
+    """How often a size is measured."""
+    return max(FEWEST_ROUNDS, min(MOST_ROUNDS, MIB_IN_ALL_ROUNDS // mib))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """CPU seconds of each, measured within the same few seconds; of the copy also the kernel's part."""
+
+    bound: float
+    bound_in_cache: float
+    bare: float
+    copy: float
+    system: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One size. Times in CPU seconds, medians of `ROUNDS`; memory in bytes."""
+    """One size. Times are in CPU seconds, shares of speed per CPU second, both medians over the rounds."""
 
     mib: int
-    bound: float
-    bound_in_cache: float
-    bare: float
-    user: float
-    system: float
+    rounds: tuple[Round, ...]
     memory_growth: int | None
-    """How much more was resident at the most than before; None where the system does not tell (not Linux)."""
+    """Bytes that were resident at the most beyond those before; None where the system does not tell (not Linux)."""
+
+    def median(self, of: Callable[[Round], float]) -> float:
+        """Of one figure per round."""
+        return statistics.median(map(of, self.rounds))
 
     @property
     def of_bound(self) -> float:
-        """Share of the bound's speed, per CPU second."""
-        return self.bound / (self.user + self.system)
+        """Share of the bound's speed."""
+        return self.median(lambda one: one.bound / one.copy)
+
+    @property
+    def of_bound_quartiles(self) -> tuple[float, float]:
+        """Between them lies the share in half of the rounds."""
+        low, _, high = statistics.quantiles((one.bound / one.copy for one in self.rounds), n=4, method="inclusive")
+        return low, high
 
     @property
     def of_bound_in_cache(self) -> float:
         """Share of the speed of hashing what is in cache."""
-        return self.bound_in_cache / (self.user + self.system)
+        return self.median(lambda one: one.bound_in_cache / one.copy)
 
     @property
     def of_bare(self) -> float:
         """Share of the bare loop's speed: what is missing is what our code and its libraries add."""
-        return self.bare / (self.user + self.system)
+        return self.median(lambda one: one.bare / one.copy)
 
 
 def measure(glacier_url: str, s3_url: str, mib: int) -> Pass:
     """Measure one size in a fresh process."""
-    command = [sys.executable, "-m", __name__, glacier_url, s3_url, str(mib)]
-    answer = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - this module
-    return Pass(**json.loads(answer.stdout))
+    answer = _in_fresh_process(glacier_url, s3_url, mib)
+    return Pass(
+        mib=mib,
+        rounds=tuple(Round(**one) for one in answer["rounds"]),
+        memory_growth=answer["memory_growth"],
+    )
+
+
+def memory_growth(glacier_url: str, s3_url: str, mib: int) -> int | None:
+    """Measure the memory of one size in a fresh process."""
+    growth: int | None = _in_fresh_process(glacier_url, s3_url, mib, "memory")["memory_growth"]
+    return growth
+
+
+def _in_fresh_process(glacier_url: str, s3_url: str, mib: int, *more: str) -> Any:
+    command = [sys.executable, "-m", __name__, glacier_url, s3_url, str(mib), *more]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - this module
+    return json.loads(answer.stdout)
 
 
 class Copier:
@@ -203,32 +246,37 @@ def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def _measure_here(glacier_url: str, s3_url: str, mib: int) -> Pass:
-    copier = Copier(glacier_url, s3_url)
+def _growth_here(copier: Copier, mib: int) -> int | None:
     copier.copy(1)  # imports, connections
     before = _resident("VmRSS")
     if before is not None:
         _forget_peak()
     copier.copy(mib)
     peak = _resident("VmHWM")
+    return None if before is None or peak is None else peak - before
+
+
+def _rounds_here(copier: Copier, glacier_url: str, s3_url: str, mib: int) -> Iterator[Round]:
     content = memoryview(bytearray(os.urandom(MIB) * mib))
-    bounds, cached, bare, copies = [], [], [], []
-    for _ in range(ROUNDS):
-        copies.append(_cpu(lambda: copier.copy(mib)))
-        bounds.append(sum(_cpu(lambda: _hash(content))))
-        cached.append(sum(_cpu(lambda: _hash_in_cache(mib))))
-        bare.append(sum(_cpu(lambda: _carry(glacier_url, s3_url, mib))))
-    user, system = sorted(copies, key=sum)[len(copies) // 2]
-    return Pass(
-        mib=mib,
-        bound=statistics.median(bounds),
-        bound_in_cache=statistics.median(cached),
-        bare=statistics.median(bare),
-        user=user,
-        system=system,
-        memory_growth=None if before is None or peak is None else peak - before,
-    )
+    works: dict[str, Callable[[], None]] = {
+        "bound": lambda: _hash(content),
+        "copy": lambda: copier.copy(mib),
+        "bare": lambda: _carry(glacier_url, s3_url, mib),
+        "bound_in_cache": lambda: _hash_in_cache(mib),
+    }
+    for number in range(rounds(mib)):
+        order = list(works) if number % 2 else list(reversed(works))
+        times = {name: _cpu(works[name]) for name in order}
+        yield Round(**{name: sum(time) for name, time in times.items()}, system=times["copy"][1])
+
+
+def _main(glacier_url: str, s3_url: str, mib: int, *, memory_alone: bool) -> dict[str, Any]:
+    copier = Copier(glacier_url, s3_url)
+    growth = _growth_here(copier, mib)
+    measured = [] if memory_alone else list(_rounds_here(copier, glacier_url, s3_url, mib))
+    return {"memory_growth": growth, "rounds": [asdict(one) for one in measured]}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asdict(_measure_here(sys.argv[1], sys.argv[2], int(sys.argv[3])))))
+    found = _main(sys.argv[1], sys.argv[2], int(sys.argv[3]), memory_alone=sys.argv[4:] == ["memory"])
+    sys.stdout.write(json.dumps(found))

@@ -1,7 +1,6 @@
 """Moving archives: what each costs in calls, capacity and dollars, and what a chunk takes in time and memory.
 
-Exit code 1 when a count or the memory misses its aim. Times are printed beside their bound and fail nothing: they
-are the machine's as much as ours.
+Exit code 1 when a count, the memory or the share of the bound misses its aim.
 """
 
 from __future__ import annotations
@@ -35,16 +34,23 @@ SIZES = (64, 512, 1024)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """A figure, and the most it may be."""
+    """A figure, and the most it may be, or the least."""
 
     what: str
     found: float
-    most: float
+    most: float | None = None
+    least: float | None = None
 
     @property
     def met(self) -> bool:
         """Whether it is."""
-        return self.found <= self.most
+        return (self.most is None or self.found <= self.most) and (self.least is None or self.found >= self.least)
+
+    @property
+    def bounds(self) -> str:
+        """In words."""
+        words = (("at most", self.most), ("at least", self.least))
+        return ", ".join(f"{word} {bound:,.2f}" for word, bound in words if bound is not None)
 
 
 def workloads(archives: int) -> tuple[Workload, Workload, Workload]:
@@ -83,8 +89,8 @@ def aims_of_costs(one: Costs, some: Costs, many: Costs) -> list[Aim]:
 
 
 def aims_of_passes(passes: Sequence[Pass]) -> list[Aim]:
-    """What memory must keep to."""
-    return [
+    """What memory and speed must keep to."""
+    memory = [
         Aim(
             what=f"MiB of memory growth with a chunk of {one.mib} MiB",
             found=one.memory_growth / MIB,
@@ -93,6 +99,11 @@ def aims_of_passes(passes: Sequence[Pass]) -> list[Aim]:
         for one in passes
         if one.memory_growth is not None
     ]
+    speed = [
+        Aim(what=f"of the bound's speed with a chunk of {one.mib} MiB", found=one.of_bound, least=AIM_OF_BOUND)
+        for one in passes
+    ]
+    return memory + speed
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -114,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
         console = Console(width=120)
         _show_costs(console, one, some)
         _show_passes(console, passes)
-        _show_aims(console, aims, passes)
+        _show_aims(console, aims)
     return 0 if all(aim.met for aim in aims) else 1
 
 
@@ -139,6 +150,7 @@ def _print_json(one: Costs, some: Costs, many: Costs, passes: Sequence[Pass], ai
             {
                 **asdict(each),
                 "of_bound": each.of_bound,
+                "of_bound_quartiles": each.of_bound_quartiles,
                 "of_bound_in_cache": each.of_bound_in_cache,
                 "of_bare": each.of_bare,
             }
@@ -196,9 +208,10 @@ def _show_passes(console: Console, passes: Sequence[Pass]) -> None:
         "bound: hashing s",
         "in cache s",
         "bare loop s",
-        "copy: user s",
-        "copy: system s",
+        "copy s",
+        "kernel's part s",
         f"of bound (aim {AIM_OF_BOUND})",
+        "half of rounds",
         "of bound in cache",
         "of bare loop",
         "memory growth MiB",
@@ -206,22 +219,31 @@ def _show_passes(console: Console, passes: Sequence[Pass]) -> None:
         table.add_column(heading, justify="right")
     for one in passes:
         growth = "unknown" if one.memory_growth is None else f"{one.memory_growth / MIB:.1f}"
-        times = (one.bound, one.bound_in_cache, one.bare, one.user, one.system)
-        shares = (one.of_bound, one.of_bound_in_cache, one.of_bare)
-        table.add_row(str(one.mib), *(f"{time:.3f}" for time in times), *(f"{share:.2f}" for share in shares), growth)
+        times = (
+            one.median(lambda each: each.bound),
+            one.median(lambda each: each.bound_in_cache),
+            one.median(lambda each: each.bare),
+            one.median(lambda each: each.copy),
+            one.median(lambda each: each.system),
+        )
+        low, high = one.of_bound_quartiles
+        table.add_row(
+            f"{one.mib} ({len(one.rounds)} rounds)",
+            *(f"{time:.3f}" for time in times),
+            f"{one.of_bound:.2f}",
+            f"{low:.2f} to {high:.2f}",
+            *(f"{share:.2f}" for share in (one.of_bound_in_cache, one.of_bare)),
+            growth,
+        )
     console.print(table)
 
 
-def _show_aims(console: Console, aims: Sequence[Aim], passes: Sequence[Pass]) -> None:
+def _show_aims(console: Console, aims: Sequence[Aim]) -> None:
     table = Table(title="Aims", title_justify="left")
     for heading in ("", "found", "aim", ""):
         table.add_column(heading, justify="left" if not heading else "right")
     for aim in aims:
-        table.add_row(aim.what, f"{aim.found:,.2f}", f"at most {aim.most:,.2f}", _mark(met=aim.met))
-    for one in passes:
-        what = f"of the bound's speed with a chunk of {one.mib} MiB (fails nothing)"
-        met = one.of_bound >= AIM_OF_BOUND
-        table.add_row(what, f"{one.of_bound:,.2f}", f"at least {AIM_OF_BOUND:,.2f}", _mark(met=met))
+        table.add_row(aim.what, f"{aim.found:,.2f}", aim.bounds, _mark(met=aim.met))
     console.print(table)
 
 
