@@ -45,7 +45,11 @@ WHITE_SPACE: Final = " \t\r\n"
 EXTENSION_PATTERN: Final = r"(?<=[^/])(?:\.tar)?\.[A-Za-z0-9]{1,10}$"
 """The extension of a name, ``.tar.gz`` and its kin taken whole. Java's and Python's regular expressions agree on it."""
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_JOINER: Final = "\N{ZERO WIDTH JOINER}"
+_MODIFIERS: Final = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+"""Skin tones, and the tags of flags."""
+
 _XML_FORM = re.compile(r"<(m|ArchiveMetadata)>")
 _XML = re.compile(r"<(m|ArchiveMetadata)>((?:\s*<([A-Za-z]+)>[^<&]*</\3>)*)\s*</\1>")
 _XML_ELEMENT = re.compile(r"<([A-Za-z]+)>([^<&]*)</\1>")
@@ -98,7 +102,8 @@ def _base64(text: str, altchars: bytes | None = None) -> str:
 
 def _json_text(text: str, *keys: str) -> str | None:
     try:
-        source: Any = json.loads(text)
+        # Python refuses to read a whole number of more than 4,300 digits, but not as a fraction; none is asked for
+        source: Any = json.loads(text, parse_int=float)
     except (ValueError, RecursionError) as error:
         raise _Undecodable(f"not JSON: {error}") from error
     if not isinstance(source, dict):
@@ -115,8 +120,9 @@ def _json_text(text: str, *keys: str) -> str | None:
 def safe_key(text: str) -> str:
     r"""Make ``text`` an object key that every tool can handle; empty if nothing of it is left.
 
-    NFC; ``\`` becomes ``/``; control characters and what XML listings cannot carry become ``_``; empty, ``.`` and
-    ``..`` segments go, and with them leading and trailing slashes; longer than `MAX_BASE_BYTES` is shortened.
+    NFC; ``\`` becomes ``/``; control characters, those that turn the direction of text (a name would read otherwise
+    than it is) and what XML listings cannot carry become ``_``; empty, ``.`` and ``..`` segments go, and with them
+    leading and trailing slashes; longer than `MAX_BASE_BYTES` is shortened.
     """
     text = _UNSAFE.sub("_", unicodedata.normalize("NFC", text.strip(WHITE_SPACE))).replace("\\", "/")
     return shorten("/".join(part for part in text.split("/") if part not in ("", ".", "..")))
@@ -128,7 +134,26 @@ def shorten(name: str) -> str:
     if len(raw) <= MAX_BASE_BYTES:
         return name
     ending = f"-{hashlib.sha256(raw).hexdigest()[:TAG_DIGITS]}{_extension(name)}"
-    return raw[: MAX_BASE_BYTES - len(ending)].decode(errors="ignore") + ending
+    return _beginning(name, MAX_BASE_BYTES - len(ending)) + ending
+
+
+def _beginning(name: str, most: int) -> str:
+    """At most so many bytes of ``name``; no letter is cut from its accents, no symbol from what it is joined with."""
+    fitting = name.encode()[:most].decode(errors="ignore")
+    end = len(fitting)
+    while end and _goes_on(name, end):
+        end -= 1
+    return name[:end] or fitting
+
+
+def _goes_on(name: str, place: int) -> bool:
+    """Whether the character there belongs to the one before."""
+    character = name[place]
+    return (
+        unicodedata.category(character).startswith("M")
+        or _JOINER in (character, name[place - 1])
+        or _MODIFIERS.match(character) is not None
+    )
 
 
 def _extension(name: str) -> str:
