@@ -193,10 +193,11 @@ class ChunkMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationMessage:
-    """An archive whose parts are all stored, to be proven and completed."""
+    """An archive whose parts are all stored in this upload, to be proven and completed."""
 
     run: str
     archive_id: str
+    upload_id: str = ""
 
     def dump(self) -> str:
         """As JSON."""

@@ -155,6 +155,8 @@ def test_failing_an_unknown_archive_makes_no_record(records: TransferRecords) ->
 
 
 def test_a_failed_job_fails_only_the_archive_that_awaits_it(records: TransferRecords) -> None:
+    bring_to(records, S.REQUESTING)
+    assert records.fail(RUN, ONE, reason="of whom?", job_id="job-1") is S.REQUESTING
     bring_to(records, S.REQUESTED)
     assert records.fail(RUN, ONE, reason="old", job_id="job-0") is S.REQUESTED
     assert records.fail(RUN, ONE, reason="new", job_id="job-1") is S.FAILED

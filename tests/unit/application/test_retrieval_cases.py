@@ -95,6 +95,79 @@ def test_a_failed_job_that_is_not_the_present_one_changes_nothing() -> None:
     assert world.status("small") is ArchiveStatus.STAGED
 
 
+def died_after_asking() -> World:
+    """The function died between job-1 and its record, and nobody has tried the batch again yet."""
+    world = World({"small": SMALL})
+    world.fuse.arm(8, after=False)
+    assert world.ask() is None
+    assert world.status("small") is ArchiveStatus.REQUESTING
+    assert len(world.glacier.asked) == 1
+    return world
+
+
+@pytest.mark.holds(2)
+def test_the_failure_of_a_job_that_nobody_wrote_down_does_not_fail_an_archive_that_is_asked_for_again() -> None:
+    world = died_after_asking()
+    failure = world.glacier.finish("job-1", failure="the tape is torn")
+    assert notify(world, failure) == ["0"], "nobody knows yet whether it is of the job that counts"
+    assert world.status("small") is ArchiveStatus.REQUESTING
+    world.ask()
+    assert notify(world, failure) == []
+    assert world.status("small") is ArchiveStatus.REQUESTED
+    world.drain()
+    assert world.copied("small") == SMALL
+    world.assert_what_must_always_hold()
+
+
+@pytest.mark.holds(2)
+def test_the_failure_of_a_job_that_beats_our_own_write_counts_when_that_is_made() -> None:
+    world = World({"small": SMALL})
+    failures: list[list[str]] = []
+
+    def fail() -> None:
+        failures.append(notify(world, world.glacier.finish("job-1", failure="the tape is torn")))
+
+    world.fuse.arm(8, after=False, meanwhile=fail)
+    world.ask()
+    assert failures == [["0"]]
+    fail()
+    assert failures == [["0"], []]
+    assert "the tape is torn" in (world.record("small").failure or "")
+
+
+def test_an_archive_that_was_asked_for_twice_goes_on_with_the_job_that_is_ready_first() -> None:
+    world = died_after_asking()
+    world.ask()
+    assert world.record("small").job_id == "job-2"
+    assert notify(world, world.glacier.finish("job-1")) == []
+    assert world.record("small").job_id == "job-1"
+    assert notify(world, world.glacier.finish("job-2", failure="the tape is torn")) == []
+    world.drain()
+    assert world.copied("small") == SMALL
+    world.assert_what_must_always_hold()
+
+
+def test_a_batch_tried_again_does_not_ask_for_an_archive_whose_first_job_is_ready_by_then() -> None:
+    world = died_after_asking()
+    assert notify(world, world.glacier.finish("job-1")) == []
+    world.ask()
+    world.drain()
+    assert len(world.glacier.asked) == 1
+    assert world.copied("small") == SMALL
+
+
+def test_a_job_whose_window_has_closed_before_the_batch_was_tried_again_is_of_no_use() -> None:
+    world = died_after_asking()
+    ready = world.glacier.finish("job-1")
+    world.clock.advance(25 * 3600)
+    assert notify(world, ready) == []
+    assert world.status("small") is ArchiveStatus.REQUESTING
+    world.ask()
+    world.drain()
+    assert len(world.glacier.asked) == 2
+    assert world.copied("small") == SMALL
+
+
 def test_messages_the_queue_did_not_take_bring_the_notification_again() -> None:
     world = World({"small": SMALL, "byte": b"1"})
     world.ask()
@@ -477,6 +550,43 @@ def test_a_dead_notification_fails_its_archive() -> None:
     world.ask()
     world.bury(world.glacier.finish("job-1"), attempts=5)
     assert (world.record("small").failure or "").startswith("gave up after 5 attempts: the function ended without")
+
+
+@pytest.mark.parametrize("failure", [None, "the tape is torn"])
+def test_a_dead_notification_of_another_job_is_a_leftover(failure: str | None) -> None:
+    world = died_after_asking()
+    letter = world.glacier.finish("job-1", failure=failure)
+    world.bury(letter, attempts=5)
+    assert world.status("small") is ArchiveStatus.REQUESTING
+    world.ask()
+    world.bury(letter, attempts=5)
+    assert world.status("small") is ArchiveStatus.REQUESTED
+    world.drain()
+    assert world.copied("small") == SMALL
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_dead_chunk_of_an_older_job_does_not_fail_the_archive_that_the_newer_one_brings(name: str) -> None:
+    world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
+    letter = world.chunks.messages[0].body
+    world.clock.advance(20 * 3600)
+    world.extend()
+    world.finish_jobs()
+    world.deliver(world.notifications)
+    world.bury(letter, attempts=5)
+    assert world.status(name) is ArchiveStatus.STAGED
+    world.drain()
+    assert world.status(name) is ArchiveStatus.DOWNLOADED
+
+
+def test_a_dead_validation_of_an_older_upload_does_not_touch_the_present_one() -> None:
+    world = staged(large=LARGE)
+    archive_id = world.record("large").archive_id
+    world.bury(ValidationMessage(run=RUN, archive_id=archive_id, upload_id="older").dump(), attempts=5)
+    assert world.status("large") is ArchiveStatus.STAGED
+    validated(world)
+    world.bury(world.validations.messages[0].body, attempts=5)
+    assert world.status("large") is ArchiveStatus.FAILED
 
 
 def test_a_dead_letter_of_an_earlier_attempt_does_not_touch_the_present_one() -> None:

@@ -217,7 +217,7 @@ class DynamoTransferRecords:
             archive_key(run, archive_id),
             {A.STATUS: text(ArchiveStatus.FAILED), A.FAILURE: text(reason)},
             only & FAIL_FROM,
-            condition=f"({A.JOB_ID} = :job OR attribute_not_exists({A.JOB_ID}))" if job_id is not None else None,
+            condition=f"{A.JOB_ID} = :job" if job_id is not None else None,
             values={":job": text(job_id)} if job_id is not None else {},
         )
         return _status(item)

@@ -85,10 +85,10 @@ class InMemoryGlacier:
         )
 
     def finish(self, job_id: str, *, failure: str | None = None) -> str:
-        """End a job; returns the notification, as often as asked for."""
+        """End a job; returns the notification, as often as asked for. A job that has failed stays so."""
         job = self.jobs[job_id]
         job.completed = job.completed or self._clock.now()
-        job.failure = failure
+        job.failure = failure or job.failure
         return json.dumps(
             {
                 "Action": "ArchiveRetrieval",
@@ -99,8 +99,8 @@ class InMemoryGlacier:
                 "JobDescription": job.run,
                 "JobId": job_id,
                 "SHA256TreeHash": tree_hash(self.archives[job.archive_id]),
-                "StatusCode": "Failed" if failure else "Succeeded",
-                "StatusMessage": failure or "Succeeded",
+                "StatusCode": "Failed" if job.failure else "Succeeded",
+                "StatusMessage": job.failure or "Succeeded",
             }
         )
 

@@ -168,7 +168,7 @@ class InMemoryTransferRecords:
             archive_id,
             only & FAIL_FROM,
             {"status": ArchiveStatus.FAILED, "failure": reason},
-            lambda record: job_id is None or record.job_id in (None, job_id),
+            lambda record: job_id is None or record.job_id == job_id,
         )
         return record.status if record else None
 

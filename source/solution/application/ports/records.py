@@ -212,7 +212,7 @@ class TransferRecords(Protocol):
     ) -> ArchiveStatus | None:
         """Any unfinished state, or ``only`` some of them, → ``failed``; returns the status after, None for no record.
 
-        With ``job_id``, only while that is the archive's job or it has none yet.
+        With ``job_id``, only while that is the archive's job.
         """
         ...
 

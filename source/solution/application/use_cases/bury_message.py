@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solution.application.ports.records import FAIL_FROM
@@ -22,7 +23,8 @@ class BuryMessage:
     """Dead letters of the notification, chunk and validation queues.
 
     A chunk or validation speaks of a staged archive only: once the archive is being asked for again, or has ended,
-    the message is a leftover. What belongs to no archive is logged with its body and dropped.
+    the message is a leftover. So it is when the archive has another upload by now, or another job, for whose end brings
+    messages of its own. What belongs to no archive is logged with its body and dropped.
     """
 
     def __init__(self, *, records: TransferRecords) -> None:
@@ -34,13 +36,13 @@ class BuryMessage:
         if subject is None:
             _log.error("A dead letter belongs to no archive and is dropped", extra={"body": body})
             return
-        run, archive_id, upload_id, states = subject
-        if upload_id and not self._is_current(run, archive_id, upload_id):
+        run, archive_id = subject.run, subject.archive_id
+        if subject.upload_id and not self._is_current(run, archive_id, subject.upload_id):
             _log.info("A dead letter of an abandoned upload is dropped", extra={"body": body})
             return
         problem = self._records.problem(run, archive_id) or _UNEXPLAINED
         reason = f"gave up after {attempts} attempts: {problem}"
-        status = self._records.fail(run, archive_id, reason=reason, only=states)
+        status = self._records.fail(run, archive_id, reason=reason, only=subject.states, job_id=subject.job_id)
         if status is None:
             _log.error("A dead letter's archive is unknown and the letter is dropped", extra={"body": body})
         else:
@@ -54,24 +56,42 @@ class BuryMessage:
         return record is not None and record.upload_id == upload_id
 
 
-def _subject(body: str) -> tuple[str, str, str, frozenset[ArchiveStatus]] | None:
-    """Run, archive, upload if it is of one, and the states in which the message matters."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What a letter is about, and the states in which it matters; job and upload where it is of one."""
+
+    run: str
+    archive_id: str
+    states: frozenset[ArchiveStatus]
+    job_id: str | None = None
+    upload_id: str = ""
+
+
+def _subject(body: str) -> _Subject | None:
     staged = frozenset({ArchiveStatus.STAGED})
     try:
         chunk = ChunkMessage.parse(body)
     except InvalidInput:
         pass
     else:
-        return chunk.run, chunk.archive_id, chunk.upload_id, staged
+        return _Subject(
+            run=chunk.run,
+            archive_id=chunk.archive_id,
+            states=staged,
+            job_id=chunk.job_id,
+            upload_id=chunk.upload_id,
+        )
     try:
         validation = ValidationMessage.parse(body)
     except InvalidInput:
         pass
     else:
-        return validation.run, validation.archive_id, "", staged
+        return _Subject(
+            run=validation.run, archive_id=validation.archive_id, states=staged, upload_id=validation.upload_id
+        )
     try:
         notification = GlacierNotification.parse(body)
         run, archive_id = check_archive(notification.run, notification.archive_id, "the notification")
     except InvalidInput:
         return None
-    return run, archive_id, "", FAIL_FROM
+    return _Subject(run=run, archive_id=archive_id, states=FAIL_FROM, job_id=notification.job_id)

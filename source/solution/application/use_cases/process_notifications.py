@@ -40,9 +40,12 @@ class ProcessNotifications:
     """Each notification moves its archive to ``staged`` and sends a message per chunk, in that order.
 
     Notifications come twice, late, or before our own record says ``requested``; whatever they find, the outcome is the
-    same as if each had come once and in time. One that comes twice sends its messages again, for the first may have
-    died before it did; and so does one that extends a window: an archive that is still not copied when its window is
-    about to close may have lost a message. What is sent again says so: if it has been copied it costs one read.
+    same as if each had come once and in time. A failure counts only while its job is the archive's; a success counts
+    whichever job it is of, so an archive that was asked for twice goes on with the job that is ready first.
+
+    One that comes twice sends its messages again, for the first may have died before it did; and so does one that
+    extends a window: an archive that is still not copied when its window is about to close may have lost a message.
+    What is sent again says so: if it has been copied it costs one read.
     """
 
     def __init__(
@@ -129,7 +132,7 @@ class ProcessNotifications:
 
     def _superseded(self, run: str, archive_id: str, job_id: str) -> bool:
         record = self._records.load(run, archive_id)
-        return record is not None and record.job_id not in (None, job_id)
+        return record is not None and record.job_id != job_id
 
     def _failed(self, run: str, archive_id: str, notification: GlacierNotification) -> None:
         reason = (
@@ -139,6 +142,10 @@ class ProcessNotifications:
         status = self._records.fail(run, archive_id, reason=reason, job_id=notification.job_id)
         if status is None:
             raise NotPossible(f"archive {archive_id} has no record in run {run!r} yet; its notification comes again")
+        if status is ArchiveStatus.REQUESTING:
+            # Of a job that was asked for before, by whoever died or an earlier attempt; or of one whose id is about to
+            # be written down. Only when that is there can it be told.
+            raise NotPossible(f"archive {archive_id} is being asked for, and it is not known yet whether by this job")
         _log.warning("A retrieval job failed", extra={"archive_id": archive_id, "reason": reason, "status": status})
 
     def _messages(self, record: ArchiveRecord, job_id: str, *, again: bool = False) -> Sequence[ChunkMessage]:

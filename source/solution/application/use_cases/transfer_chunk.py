@@ -174,7 +174,7 @@ class TransferChunk:
             return
         if progress.replays and not self._all_stored(message, plan):
             return
-        body = ValidationMessage(run=message.run, archive_id=message.archive_id).dump()
+        body = ValidationMessage(run=message.run, archive_id=message.archive_id, upload_id=message.upload_id).dump()
         if self._validations.send([body]):
             raise TransientError("the validation queue did not take the message")
 
