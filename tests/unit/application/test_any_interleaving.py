@@ -149,15 +149,25 @@ class AnyInterleaving(RuleBasedStateMachine):
         """The attempt is ended and its uploads aborted, while its messages may still be on their way."""
         self.world.resume()
 
+    @rule(choice=st.randoms(use_true_random=False), at=st.integers(5, 25), fails=st.booleans())
+    def die_asking(self, choice: random.Random, at: int, fails: bool) -> None:
+        """A resume's first batch dies while it asks, and Glacier may give a job up before the batch is tried again."""
+        world = self.world
+        world.resume()
+        before = set(world.glacier.jobs)
+        world.fuse.arm(at, after=False)
+        world.ask()
+        world.fuse.at = None
+        asked = sorted(set(world.glacier.jobs) - before)
+        if asked and fails:
+            self._fail(choice.choice(asked))
+
     @rule(choice=st.randoms(use_true_random=False))
     def fail_job(self, choice: random.Random) -> None:
         """Glacier gives up one of its jobs, whether or not anybody still counts on it."""
         unfinished = [job_id for job_id in self.world.glacier.jobs if job_id not in self.world.announced]
         if unfinished:
-            job_id = choice.choice(unfinished)
-            self.world.announced.add(job_id)
-            notification = self.world.glacier.finish(job_id, failure="the tape is torn")
-            self.world.notifications.source.bodies.append(notification)
+            self._fail(choice.choice(unfinished))
 
     # what must hold
 
@@ -199,6 +209,11 @@ class AnyInterleaving(RuleBasedStateMachine):
         world.assert_what_must_always_hold()
         assert {world.status(name) for name in CONTENTS} == {ArchiveStatus.DOWNLOADED}
         assert len(world.objects.objects) == len(CONTENTS)
+
+    def _fail(self, job_id: str) -> None:
+        self.world.announced.add(job_id)
+        notification = self.world.glacier.finish(job_id, failure="the tape is torn")
+        self.world.notifications.source.bodies.append(notification)
 
     def _waiting(self) -> list[Queue]:
         world = self.world
