@@ -224,7 +224,7 @@ def test_a_resume_in_the_midst_of_asking_leaves_nothing_unasked_and_nothing_unco
         world.assert_what_must_always_hold()
         assert {world.status(name) for name in LIVES} == {S.DOWNLOADED}, f"resumed at call {at}"
         at += 1
-    assert at > 10
+    assert at >= 10
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])

@@ -17,7 +17,7 @@ from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.request_archives import Requested
 from solution.domain.archive import Tier
 from solution.domain.costs import Asked
-from solution.domain.errors import InvalidInput, Throttled, TransientError
+from solution.domain.errors import InvalidInput, QuotaUsed, Throttled, TransientError
 from solution.domain.status import ArchiveStatus
 from tests import builders
 from tests.builders import RUN, archive, archive_id, content
@@ -48,6 +48,21 @@ def test_a_retried_batch_asks_only_for_what_was_not_asked() -> None:
     world.ask()
     assert {one for one in recorded if world.glacier.asked.count(one) > 1} == set()
     assert {record.status for record in world.records.records.values()} == {ArchiveStatus.REQUESTED}
+
+
+def test_a_retried_batch_does_not_ask_again_for_what_has_failed_since() -> None:
+    world = World(many(3), budget=2)
+    with pytest.raises(QuotaUsed):
+        world.ask()
+    world.records.fail(RUN, archive_id("archive 0"), reason="its key is taken")
+    world.clock.advance(25 * HOUR)
+    assert world.ask() == Requested(requested=1, failed=0, already=2)
+    assert world.status("archive 0") is ArchiveStatus.FAILED
+    assert len(world.glacier.asked) == 3
+    world.resume()
+    world.clock.advance(25 * HOUR)
+    world.ask("archive 0")
+    assert world.status("archive 0") is ArchiveStatus.REQUESTED
 
 
 def test_an_archive_that_is_listed_twice_is_asked_for_once() -> None:

@@ -45,8 +45,8 @@ class _Tally:
 class RequestArchives:
     """The record comes first, then the job, then its id into the record: no job can exist without a record.
 
-    A record left in ``requesting`` by an invocation that died is asked for again, every other one is left alone; so a
-    repeated batch asks only for what was not asked.
+    A record left in ``requesting`` by an invocation that died is asked for again, every other one of this attempt is
+    left alone, failed ones too; so a repeated batch asks only for what was not asked.
 
     Every record that is claimed bears the number of the run's attempt, by which its changes are counted. A resume stops
     all that the attempt before left unfinished, but an invocation of that attempt may still be at work. What it has
@@ -181,7 +181,8 @@ class RequestArchives:
 
 
 def _may_be_reclaimed(record: ArchiveRecord, attempt: int) -> bool:
-    newest = attempt - 1 if record.status is ArchiveStatus.REQUESTING else attempt
+    # a resume stops first what it will ask for; what has failed in this attempt has been asked for and paid
+    newest = attempt if record.status is ArchiveStatus.STOPPED else attempt - 1
     return record.status in RECLAIM_FROM and record.attempt <= newest
 
 
