@@ -194,7 +194,10 @@ class _FileCheck:
             ended, torn = self._check_rows(lines, ROWS_BETWEEN_LOOKS)
             stopped = torn or deadline.remaining() <= 0
         if self.problems:
-            raise InvalidInput(f"{self.file.key}, " + "; ".join(self.problems))
+            message = (
+                f"{self.file.key}, {'; '.join(self.problems)}: correct the file, put it there again, and resume the run"
+            )
+            raise InvalidInput(message)
         return ended
 
     def _check_header(self, lines: Iterator[bytes]) -> None:
@@ -205,7 +208,7 @@ class _FileCheck:
             return
         known = next((reason for magic, reason in _UNREADABLE.items() if first.startswith(magic)), None)
         if known or not first:
-            raise InvalidInput(f"{self.file.key} cannot be read: {known or 'it is empty'}")
+            raise InvalidInput(f"{self.file.key} cannot be read: {known or 'it is empty: replace or remove it'}")
         message = (
             f"{self.file.key}, row 1: the header is {text[:200]!r}, it must be {','.join(INVENTORY_COLUMNS)!r}: "
             "put the columns in this order, leave out all others, and resume or launch again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -37,11 +38,11 @@ class FetchNamingOverride:
     files: InventoryFiles
 
     def __call__(self, *, run: str, url: str) -> OverrideFile:
-        """Raises `InvalidInput` for a file that is too large or not CSV ``GlacierArchiveID,FileName``."""
+        """Raises `InvalidInput` for a file that is too large, not UTF-8 or not CSV ``GlacierArchiveID,FileName``."""
         key = naming_overrides_key(run)
         size = 0
         with self.web.open(url) as pieces, self.files.writer(key, content_type=CONTENT_TYPE) as output:
-            for piece in _checked(pieces):
+            for piece in _utf_8(_checked(pieces)):
                 size += len(piece)
                 if size > MAX_BYTES:
                     message = f"NamingOverrideFile is larger than {MAX_BYTES} bytes: is it the right URL?"
@@ -66,3 +67,20 @@ def _checked(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise InvalidInput(message)
     yield begin
     yield from pieces
+
+
+def _utf_8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, unless they are none of UTF-8: names would stay garbled for ever."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
+    try:
+        for piece in pieces:
+            decoder.decode(piece)
+            line += piece.count(b"\n")
+            yield piece
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object.count(b"\n", 0, error.start)
+        found = error.object[error.start]
+        message = f"NamingOverrideFile, line {line}: not UTF-8, its byte {found:#04x} is not: save it in UTF-8"
+        raise InvalidInput(message) from None

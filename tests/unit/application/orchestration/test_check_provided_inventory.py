@@ -199,6 +199,7 @@ def test_ten_bad_rows_are_told_at_once() -> None:
     with pytest.raises(InvalidInput) as raised:
         _check(_file(*rows))
     assert str(raised.value).count(" is not a whole number") == 10
+    assert str(raised.value).endswith(": correct the file, put it there again, and resume the run")
     assert "row 2: " in str(raised.value)
     assert "; row 20: " in str(raised.value)
 

@@ -42,6 +42,20 @@ def test_another_header_is_refused_and_nothing_kept(body: bytes) -> None:
     assert files.files == {}
 
 
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+def test_names_that_are_not_utf_8_are_refused_with_their_line_and_nothing_kept(piece: int) -> None:
+    files = InMemoryInventoryFiles()
+    good = "GlacierArchiveID,FileName\na,gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n\n".encode()
+    with pytest.raises(InvalidInput, match=r"NamingOverrideFile, line 3: not UTF-8, its byte 0xfc .* save it in UTF-8"):
+        _fetch(good + "b,gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n\n".encode("latin-1"), files, piece=piece)
+    assert files.files == {}
+
+
+def test_names_that_end_in_the_middle_of_a_character_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="line 2: not UTF-8"):
+        _fetch(b"GlacierArchiveID,FileName\na,b\xc3", InMemoryInventoryFiles())
+
+
 def test_a_file_beyond_all_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 100)
     with pytest.raises(InvalidInput, match="larger than 100 bytes"):
