@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from solution.application.use_cases.report_run import MISSING
+from solution.application.use_cases.report_run import count_missing
 from solution.application.use_cases.summary_text import headline, reason_text, size_text
 from solution.contract.tables import RunStatus
 from solution.domain.archive import format_time
@@ -78,7 +78,7 @@ def notice_text(
     run: str, vault_name: str, outcome: RunStatus, report: Mapping[str, Any] | None, failure: Failure | None
 ) -> str:
     """What the operator reads in a mail."""
-    missing = sum(report["archives"].get(name, 0) for name in MISSING) if report else None
+    missing = count_missing(report["archives"], failure) if report else None
     lines = [f"Transfer of vault {vault_name}, run {run}: {outcome}", "", headline(outcome, missing), ""]
     if failure:
         lines += [reason_text(failure), ""]

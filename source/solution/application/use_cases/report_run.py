@@ -99,9 +99,9 @@ class RunReport:
     differences: tuple[str, ...]
 
     @property
-    def missing(self) -> int:
-        """Archives that a resume would transfer."""
-        return sum(self.archives[name].archives for name in MISSING)
+    def missing(self) -> int | None:
+        """See `count_missing`."""
+        return count_missing({name: tally.archives for name, tally in self.archives.items()}, self.failure)
 
     def as_json(self, inventory_bucket: str, destination_bucket: str) -> dict[str, Any]:
         """The summary for machines."""
@@ -129,6 +129,13 @@ class RunReport:
                 "rejected_rows": f"s3://{inventory_bucket}/{keys.prefix(self.run, keys.REJECTED_ROWS)}",
             },
         }
+
+
+def count_missing(archives: Mapping[str, int], failure: Failure | None) -> int | None:
+    """Archives that a resume would transfer; None for a run that ended before it knew of any: nobody can say."""
+    if failure is not None and not archives["total"]:
+        return None
+    return sum(archives.get(name, 0) for name in MISSING)
 
 
 def manifest_folder(run: str, execution_name: str) -> str:

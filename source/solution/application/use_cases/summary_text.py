@@ -94,13 +94,13 @@ def _summary(report: RunReport, where: Mapping[str, str]) -> Iterator[str]:
     yield ""
     for name, place in where.items():
         yield f"- {name.replace('_', ' ')}: `{place}`"
-    if report.missing:
+    if report.missing is None or report.missing:
         yield ""
         yield f"Start `ResumeAutomationRunbook` with WorkflowRun `{report.run}` to transfer what is missing."
 
 
 def headline(outcome: RunStatus, missing: int | None) -> str:
-    """A sentence about the end. ``missing``: how many a resume would transfer; None where nobody has counted."""
+    """A sentence about the end. ``missing``: how many a resume would transfer; None where nobody can say."""
     return (_NOTHING_MISSING if missing == 0 else _HEADLINES).get(outcome, _HEADLINES[outcome])
 
 
@@ -110,8 +110,8 @@ def reason_text(failure: Failure) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays within its table cell."""
-    return " ".join(text.split()).replace("|", "\\|")
+    """Text that stays within its table cell, and is no tag."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "\\<")
 
 
 def duration(seconds: int) -> str:

@@ -86,6 +86,14 @@ def test_a_failure_is_told_with_its_cause() -> None:
     assert desk.records.by_run[RUN].failure == "Throttled: slow down"
 
 
+def test_a_run_that_fails_before_its_inventory_is_known_says_how_to_go_on() -> None:
+    desk = _Desk()
+    desk.announce(_report("FAILED", total=0), failure=Failure(error="GlacierJobError", cause="out of order"))
+    [(_, text)] = desk.notices.sent
+    assert "before every archive was copied" in text
+    assert "Start ResumeAutomationRunbook with WorkflowRun run-1" in text
+
+
 def test_a_run_of_a_newer_attempt_is_left_alone() -> None:
     desk = _Desk()
     with pytest.raises(NotPossible):

@@ -177,6 +177,16 @@ def test_a_run_that_is_ended_when_nothing_is_missing_says_so(cause: str, says: s
     assert "Resume" not in desk.text()
 
 
+@pytest.mark.parametrize("cause", ["RunStopped", "GlacierJobError"])
+def test_a_run_that_ends_before_its_inventory_is_known_does_not_say_that_all_is_copied(cause: str) -> None:
+    desk = _Desk(counted={})
+    report = desk.report(failure=Failure(error=cause, cause="the job found <nothing>"))
+    assert report.missing is None
+    assert "before every archive was copied" in desk.text()
+    assert r"the job found \<nothing>" in desk.text(), "what looks like a tag would not be shown"
+    assert "Start `ResumeAutomationRunbook`" in desk.text()
+
+
 def test_rows_that_no_run_can_copy_are_nothing_to_resume_for() -> None:
     desk = _Desk(kept(1, "downloaded"), counted=_counted(3, 1, skipped=1, rejected=1))
     desk.report()
