@@ -19,8 +19,8 @@ class Posted:
 
 
 @contextmanager
-def receiver(*, silent: bool = False) -> Iterator[tuple[str, list[Posted]]]:
-    """URL of the server, and what it has received; a ``silent`` one does not answer."""
+def receiver(*, silent: bool = False, status: int = 200) -> Iterator[tuple[str, list[Posted]]]:
+    """URL of the server, and what it has received; a ``silent`` one does not answer, others do with ``status``."""
     received: list[Posted] = []
     over = threading.Event()
 
@@ -30,7 +30,7 @@ def receiver(*, silent: bool = False) -> Iterator[tuple[str, list[Posted]]]:
             received.append(Posted(path=self.path, headers=dict(self.headers), body=body))
             if silent:
                 over.wait()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

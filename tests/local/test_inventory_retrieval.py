@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from solution.contract.failures import Failure
 from solution.domain.archive import StorageClass, Tier
 from tests.local.deployed import Solution
 from tests.local.receiver import receiver
-from tests.local.support import unique, until
+from tests.local.support import free_port, unique, until
 from tests.workflows.world import ENDED_AT_ONCE
 
 RANGE = 1000
@@ -300,24 +301,39 @@ def test_statistics_that_are_turned_on_name_nobody(desk: Desk) -> None:
         receiver() as (endpoint, received),
         desk.environment(SEND_ANONYMIZED_STATS, SEND_ANONYMIZED_STATS="true", ANONYMIZED_STATS_ENDPOINT=endpoint),
     ):
+        begun = time.monotonic()
         assert desk.outcome(desk.start(run, vault))["status"] == "SUCCEEDED"
+        took = time.monotonic() - begun
     [sent] = received
     statistics = json.loads(sent.body)
     assert statistics.keys() == {
         *("id", "version", "region", "archives", "bytes", "tier", "storage_class", "duration_seconds")
     }
     assert (statistics["archives"], statistics["bytes"], statistics["tier"]) == (3, 15, "Bulk")
+    # a whole number of seconds, of which the sorting takes some
+    assert 1 <= statistics["duration_seconds"] <= took + 1
     everything = f"{sent.path} {sent.headers} {sent.body.decode()}"
     for secret in IDENTIFYING:
         assert secret(desk, run, vault) not in everything
 
 
-def test_an_endpoint_that_says_nothing_does_not_hurt_the_run(desk: Desk) -> None:
+@pytest.mark.parametrize("unwell", [{"silent": True}, {"status": 500}], ids=["silent", "failing"])
+def test_an_endpoint_that_is_not_well_is_asked_once_and_does_not_hurt_the_run(
+    desk: Desk, unwell: dict[str, Any]
+) -> None:
     with (
-        receiver(silent=True) as (endpoint, received),
+        receiver(**unwell) as (endpoint, received),
         desk.environment(SEND_ANONYMIZED_STATS, SEND_ANONYMIZED_STATS="true", ANONYMIZED_STATS_ENDPOINT=endpoint),
     ):
         outcome = desk.outcome(desk.start(unique("unwell"), desk.vault()))
     assert outcome["status"] == "SUCCEEDED"
     assert outcome["states"][-1] == "InventoryReady"
     assert len(received) == 1
+
+
+def test_an_endpoint_where_nobody_listens_does_not_hurt_the_run(desk: Desk) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/statistics"
+    with desk.environment(SEND_ANONYMIZED_STATS, SEND_ANONYMIZED_STATS="true", ANONYMIZED_STATS_ENDPOINT=endpoint):
+        outcome = desk.outcome(desk.start(unique("nobody"), desk.vault()))
+    assert outcome["status"] == "SUCCEEDED"
+    assert outcome["states"][-1] == "InventoryReady"
