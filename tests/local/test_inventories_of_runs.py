@@ -19,6 +19,7 @@ from solution.cli.main import app
 from solution.cli.runs import Count, RunState, read_text
 from solution.contract import object_keys, tables
 from solution.domain.archive import MAX_OBJECT_BYTES
+from solution.domain.naming import MAX_KEY_BYTES
 from solution.domain.status import Metric
 from solution.domain.tree_hash import tree_hash
 from solution.mocking.vaults.virtual import Pattern, VirtualVault
@@ -49,6 +50,7 @@ class Desk:
     def __init__(self, solution: Solution) -> None:
         self.solution = solution
         self.runs: dict[str, str] = {}
+        self.archives: Mapping[str, str] = {}
         self._told: dict[str, Mapping[str, str]] = {}
         sqs = solution.client("sqs")
         self._queue = sqs.create_queue(QueueName=unique("operator"))["QueueUrl"]
@@ -76,20 +78,39 @@ class Desk:
         s3.put_object(**place, Body=body)
         return str(s3.generate_presigned_url("get_object", Params=place))
 
-    def launch(self, name: str, vault: str, files: Mapping[str, bytes] | None = None, names: bytes = b"") -> None:
+    def launch(
+        self, name: str, vault: str, files: Mapping[str, bytes] | None = None, names: bytes = b"", url: str = ""
+    ) -> None:
         """Launch a run, with an inventory of the operator's own if there are files, which go where the guide says."""
         run = self.runs[name] = unique(name)
-        for file, body in (files or {}).items():
-            self.put(f"{run}/{object_keys.ORIGINAL_INVENTORY}/{file}", body)
+        self.provide(name, files or {})
         own = [] if files is None else ["--provided-inventory"]
-        if names:
-            own += ["--naming-override", self.put(f"names/{run}.csv", names)]
+        if names or url:
+            own += ["--naming-override", url or self.put(f"names/{run}.csv", names)]
         code, said = self.command("launch", vault, "--run", run, "--storage-class", "STANDARD", *own)
         assert code == 0, said
+
+    def provide(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Put an inventory of the operator's own where the guide says."""
+        for file, body in files.items():
+            self.put(f"{self.runs[name]}/{object_keys.ORIGINAL_INVENTORY}/{file}", body)
+
+    def resume(self, name: str, *words: str) -> None:
+        """Resume a run that has ended."""
+        run = self.runs[name]
+        before = self._execution(run)
+        del self._told[run]
+        code, said = self.command("resume", run, *words)
+        assert code == 0, said
+        until(lambda: self._execution(run) != before, timeout=120)
 
     def refuse_output(self, vault: str) -> None:
         """Let Glacier refuse to give the output of the vault's jobs."""
         self._mock("POST", "faults", {"kind": "error", "vault_name": vault, "operation": "GetJobOutput", **DENIED})
+
+    def well_again(self) -> None:
+        """Let Glacier refuse nothing any more."""
+        self._mock("DELETE", "faults")
 
     def describe(self, vault: VirtualVault) -> str:
         """A new vault of archives that are computed, not stored; its name."""
@@ -97,10 +118,10 @@ class Desk:
         self._mock("PUT", f"vaults/{name}", {"virtual": vault.to_json()})
         return name
 
-    def _mock(self, method: str, path: str, document: Mapping[str, Any]) -> None:
+    def _mock(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> None:
         request = urllib.request.Request(  # noqa: S310 - the local AWS
             f"{self.solution.environment['AWS_ENDPOINT_URL']}/_mock/{path}",
-            data=json.dumps(document).encode(),
+            data=None if document is None else json.dumps(document).encode(),
             method=method,
         )
         with urllib.request.urlopen(request, timeout=30):  # noqa: S310
@@ -152,7 +173,7 @@ def uploaded(solution: Solution, vault: str) -> dict[str, str]:
 def desk(solution: Solution) -> Iterator[Desk]:
     """All runs of this file have been launched."""
     made, vault = Desk(solution), unique("vault")
-    archives = uploaded(solution, vault)
+    archives = made.archives = uploaded(solution, vault)
     rfc = listed(archives, lambda name: name.replace('"', '""'))
     glacier = listed(archives, lambda name: name.replace('"', r"\""))
     made.refuse_output(hidden := solution.fill({"hidden.txt": b"four"}))
@@ -174,6 +195,8 @@ def desk(solution: Solution) -> Iterator[Desk]:
         "packed": {"mine.csv": good.encode(), "more.csv.gz": b"\x1f\x8b"},
     }.items():
         made.launch(name, vault, files)
+    made.launch("no-names", vault, url=made.put("names/gone.csv", b"").replace("gone.csv", "was-never-there.csv"))
+    made.launch("web-page", vault, names=b"<!DOCTYPE html><html><body>Sign in</body></html>")
     yield made
     made.solution.empty_queues()
 
@@ -185,6 +208,8 @@ REFUSED = {
     "latin": "mine.csv, row 4: not UTF-8, its byte",
     "wide": "mine.csv cannot be read: it is text in UTF-16: save it in UTF-8",
     "packed": "more.csv.gz is no .csv file and would be left out",
+    "no-names": "check that the URL is right and, if it is presigned, that it has not expired",
+    "web-page": "NamingOverrideFile begins with '<!DOCTYPE html",
 }
 
 
@@ -303,3 +328,42 @@ def test_an_inventory_that_glacier_does_not_give_leaves_no_upload_to_pay_for(des
         Bucket=desk.solution.target.output("InventoryBucketName"), Prefix=f"{run}/"
     )
     assert uploads.get("Uploads", []) == []
+
+
+@pytest.fixture(scope="module")
+def resumed(desk: Desk) -> Mapping[str, Told]:
+    """What was wrong has been mended, as the words of the failure say, and the runs were resumed."""
+    names = ("bad-rows", "hidden", "no-names")
+    before = {name: desk.ended(name) for name in names}
+    assert {told.state.outcome for told in before.values()} == {tables.RunStatus.FAILED}
+    [archive_id] = [row[:138] for row in listed(desk.archives, lambda name: name) if "a, b.txt" in row]
+    rfc = listed(desk.archives, lambda name: name.replace('"', '""'))
+    desk.provide("bad-rows", {"mine.csv": "\n".join([HEADER, *rfc]).encode()})
+    desk.resume("bad-rows")
+    desk.well_again()
+    desk.resume("hidden")
+    code, said = desk.command("resume", desk.runs["no-names"])
+    assert code != 0
+    assert "give a URL of them that is still good" in said
+    long = f"GlacierArchiveID,FileName\n{archive_id},{'deep/' * 400}end.tar.gz\n"
+    desk.resume("no-names", "--naming-override", desk.put("names/good.csv", long.encode()))
+    return {name: desk.ended(name) for name in names}
+
+
+@pytest.mark.parametrize("name", ["bad-rows", "hidden", "no-names"])
+def test_what_the_words_said_was_done_and_a_resume_copies_everything(
+    desk: Desk, resumed: Mapping[str, Told], name: str
+) -> None:
+    told = resumed[name]
+    assert told.state.failure == ""
+    assert told.state.outcome is tables.RunStatus.COMPLETED
+    copied = list(stored(desk.solution, desk.runs[name]).values())
+    assert sorted(copied) == sorted([b"four"] if name == "hidden" else CONTENTS.values())
+    assert told.notice["Subject"] == f"Glacier transfer {desk.runs[name]}: COMPLETED"
+
+
+def test_a_name_that_is_too_long_is_shortened_and_keeps_its_extension(desk: Desk, resumed: Mapping[str, Told]) -> None:
+    assert resumed["no-names"].state.complete
+    [name] = [name for name in stored(desk.solution, desk.runs["no-names"]) if name.startswith("deep/")]
+    assert name.endswith(".tar.gz")
+    assert len(object_keys.destination_key(desk.runs["no-names"], name).encode()) <= MAX_KEY_BYTES

@@ -27,6 +27,12 @@ def resume(
             help="Take a new inventory: archives added since are copied too. Possible until the first one is copied.",
         ),
     ] = False,
+    naming_override: Annotated[
+        str,
+        typer.Option(
+            help="Presigned URL of a CSV GlacierArchiveID,FileName with names of your own, where the run has none yet."
+        ),
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Stay and show the progress until the run ends.")] = False,
     as_json: options.Json = False,
     local: options.Local = False,
@@ -43,6 +49,7 @@ def resume(
         RESUME_DOCUMENT,
         {
             "WorkflowRun": run,
+            "NamingOverrideFile": naming_override,
             "FreshInventory": "YES" if fresh_inventory else "NO",
             "AcknowledgeAdditionalCostForCrossRegionTransfer": "YES" if accept_cross_region_cost else "NO",
         },
