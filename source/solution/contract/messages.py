@@ -29,6 +29,14 @@ def _field(source: Mapping[str, Any], name: str, what: str) -> Any:
         raise InvalidInput(f"{what} has no {name!r}; it has {sorted(source)}") from None
 
 
+def _text(source: Mapping[str, Any], name: str, what: str) -> str:
+    """A field that must say something."""
+    value = _field(source, name, what)
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"{name!r} of {what} is {value!r}, which says nothing")
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorInput:
     """What the runbooks hand to the orchestrator; the names are public."""
@@ -100,10 +108,10 @@ class GlacierNotification:
         _check_types(source, what, _TEXTS_OF_NOTIFICATION, str)
         _check_types(source, what, _SIZES_OF_NOTIFICATION, int)
         return cls(
-            action=_field(source, "Action", what),
-            job_id=_field(source, "JobId", what),
+            action=_text(source, "Action", what),
+            job_id=_text(source, "JobId", what),
             run=source.get("JobDescription") or "",
-            succeeded=_field(source, "StatusCode", what) == "Succeeded",
+            succeeded=_text(source, "StatusCode", what) == "Succeeded",
             status_code=source["StatusCode"],
             status_message=source.get("StatusMessage") or "",
             completion_date=source.get("CompletionDate") or "",

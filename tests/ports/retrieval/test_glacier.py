@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -84,6 +85,29 @@ def test_an_aligned_range_streams_with_its_own_tree_hash(vault: Vault) -> None:
     with vault.jobs.open_output(vault=VAULT, job_id=job_id, first=2 * MIB, last=len(DATA) - 1) as output:
         received = output.body.read()
     assert (received, output.length, output.tree_hash) == (DATA[2 * MIB :], MIB + 5, tree_hash(DATA[2 * MIB :]))
+
+
+def test_an_output_of_no_length_or_of_other_bytes_than_asked_for_is_asked_for_again(vault: Vault) -> None:
+    job_id = vault.staged()
+    events = vault.jobs._client.meta.events
+
+    def refused(tamper: Callable[[Any], Any]) -> str:
+        events.register("after-call.glacier.GetJobOutput", lambda parsed, **_: tamper(parsed), "tamper")
+        asked = vault.jobs.open_output(vault=VAULT, job_id=job_id, first=MIB, last=2 * MIB - 1)
+        with pytest.raises(TransientError) as error, asked:
+            pass
+        events.unregister("after-call.glacier.GetJobOutput", unique_id="tamper")
+        return str(error.value)
+
+    assert "without its length" in refused(
+        lambda parsed: parsed["ResponseMetadata"]["HTTPHeaders"].pop("content-length")
+    )
+    other = "bytes 0-1048575/3145733"
+    assert f"sent '{other}' when asked for the bytes 1048576-2097151" in refused(
+        lambda parsed: parsed.update(contentRange=other)
+    )
+    with vault.jobs.open_output(vault=VAULT, job_id=job_id, first=MIB, last=2 * MIB - 1) as output:
+        assert output.body.read() == DATA[MIB : 2 * MIB]
 
 
 def test_a_body_that_breaks_off_is_a_short_read(vault: Vault) -> None:

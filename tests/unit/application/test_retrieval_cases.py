@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from email.header import decode_header, make_header
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 from solution.application.in_memory.clock import ManualClock
 from solution.application.in_memory.counters import InMemoryCounters
 from solution.application.in_memory.facilitator import InMemoryFacilitator, InMemoryGate
+from solution.application.in_memory.objects import InMemoryObjectStore
 from solution.application.in_memory.records import InMemoryTransferRecords
 from solution.application.ports.counters import Tally
-from solution.application.ports.records import ArchiveRecord
+from solution.application.ports.records import ArchiveRecord, Part
 from solution.application.use_cases.answer_task import AnswerTask
 from solution.application.use_cases.backoff import redelivery_delay
 from solution.application.use_cases.bury_message import BuryMessage
@@ -25,11 +27,12 @@ from solution.application.use_cases.completion import CheckCompletion, Completio
 from solution.application.use_cases.extend_windows import Extended
 from solution.application.use_cases.object_metadata import MAX_METADATA_BYTES, encode_description, object_metadata
 from solution.application.use_cases.process_notifications import Incoming
+from solution.application.use_cases.validate_archive import ValidateArchive
 from solution.contract import object_keys as keys
 from solution.contract.messages import ChunkMessage, GlacierNotification, JobResult, ValidationMessage
 from solution.contract.tables import archive_pk, completion_job_id
 from solution.domain.chunk_plan import MIB
-from solution.domain.errors import InvalidInput
+from solution.domain.errors import InvalidInput, ObjectExists
 from solution.domain.status import ArchiveStatus, Metric
 from solution.domain.tree_hash import tree_hash
 from tests import builders
@@ -477,6 +480,76 @@ def test_a_collision_at_completion_aborts_the_upload_and_fails_the_archive() -> 
     assert world.objects.uploads == {}
 
 
+class Fleeting(InMemoryObjectStore):
+    """Has an object under the key at the one moment in which an upload is to be completed."""
+
+    def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:  # noqa: ARG002
+        raise ObjectExists("At least one of the pre-conditions you specified did not hold")
+
+
+@pytest.mark.holds(2)
+def test_an_object_that_was_in_the_way_for_a_moment_delays_an_archive_and_does_not_fail_it() -> None:
+    world = staged(large=LARGE)
+    validated(world)
+    validate = world.validate
+    fleeting = Fleeting()
+    fleeting.uploads = world.objects.uploads
+    world.validate = ValidateArchive(records=world.records, objects=fleeting, clock=world.clock)
+    world.deliver(world.validations)
+    assert world.status("large") is ArchiveStatus.STAGED
+    world.validate = validate
+    world.drain()
+    assert world.copied("large") == LARGE
+    world.assert_what_must_always_hold()
+
+
+@pytest.mark.parametrize("failure", [None, "the tape is torn"])
+@pytest.mark.parametrize("status", [ArchiveStatus.DOWNLOADED, ArchiveStatus.FAILED, ArchiveStatus.STOPPED])
+def test_a_notification_for_an_archive_that_has_ended_changes_nothing_and_is_done(
+    status: ArchiveStatus, failure: str | None
+) -> None:
+    world = staged(small=SMALL)
+    if status is ArchiveStatus.DOWNLOADED:
+        world.drain()
+    elif status is ArchiveStatus.FAILED:
+        world.records.fail(RUN, world.record("small").archive_id, reason="its key is taken")
+    else:
+        world.end()
+    before = world.record("small")
+    assert before.status is status
+    world.lose(world.chunks)
+    assert notify(world, world.glacier.finish("job-1", failure=failure)) == []
+    assert world.record("small") == before
+    assert world.chunks.fill() == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda notice: {"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:1:other", "Message": str(notice)},
+        lambda notice: {**notice, "JobDescription": "run-of-somebody-else"},
+        lambda notice: {**notice, "CompletionDate": "yesterday"},
+        lambda notice: {**notice, "JobId": None},
+        lambda notice: {**notice, "ArchiveId": None},
+        lambda notice: {**notice, "StatusCode": 200},
+    ],
+    ids=["an envelope", "an unknown run", "no time", "no job", "no archive", "a code of another kind"],
+)
+def test_a_notification_that_is_not_ours_changes_nothing_alive_or_dead(
+    spoil: Callable[[dict[str, object]], dict[str, object]],
+) -> None:
+    world = World({"small": SMALL})
+    world.ask()
+    letter = json.dumps(spoil(json.loads(world.glacier.finish("job-1"))))
+    before = world.record("small")
+    assert notify(world, letter) == ["0"]
+    if "yesterday" not in letter:  # that one is of our archive and job
+        world.bury(letter, attempts=5)
+    assert world.record("small") == before
+    assert world.chunks.fill() == []
+    assert len(world.records.records) == 1
+
+
 # dead letters
 
 
@@ -543,6 +616,25 @@ def test_junk_that_no_parser_survives_is_junk(letter: str) -> None:
     world = World({})
     assert notify(world, letter) == ["0"]
     world.bury(letter, attempts=5)
+
+
+def test_a_dead_notification_says_what_went_wrong_with_it() -> None:
+    world = World({"small": SMALL})
+    world.ask()
+    letter = json.dumps({**json.loads(world.glacier.finish("job-1")), "CompletionDate": "yesterday"})
+    notify(world, letter)
+    world.bury(letter, attempts=5)
+    assert "gave up after 5 attempts: InvalidInput: 'yesterday' is not a time" in (world.record("small").failure or "")
+
+
+def test_a_notification_whose_messages_no_queue_takes_says_so_when_it_is_given_up() -> None:
+    world = World({"small": SMALL})
+    world.ask()
+    letter = world.glacier.finish("job-1")
+    world.chunks.source.refuse_next = 1
+    assert notify(world, letter) == ["0"]
+    world.bury(letter, attempts=5)
+    assert "the queue of chunks did not take the messages" in (world.record("small").failure or "")
 
 
 def test_a_dead_notification_fails_its_archive() -> None:

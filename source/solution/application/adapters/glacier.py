@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from botocore.response import StreamingBody
     from mypy_boto3_glacier import GlacierClient
+    from mypy_boto3_glacier.type_defs import GetJobOutputOutputTypeDef
 
     from solution.domain.archive import Tier
 
@@ -89,8 +90,8 @@ class BotoGlacierJobs:
             else:
                 answer = self._client.get_job_output(vaultName=vault, jobId=job_id, range=f"bytes={first}-{last}")
         body = answer["body"]
-        length = int(answer["ResponseMetadata"]["HTTPHeaders"]["content-length"])
         try:
+            length = _announced_length(answer, first, last)
             yield JobOutput(
                 body=_Source(body, length),
                 length=length,
@@ -98,6 +99,17 @@ class BotoGlacierJobs:
             )
         finally:
             body.close()
+
+
+def _announced_length(answer: GetJobOutputOutputTypeDef, first: int | None, last: int | None) -> int:
+    """Bytes of the body. Raises `TransientError` where there is no telling, or where they are others than asked for."""
+    length = answer["ResponseMetadata"]["HTTPHeaders"].get("content-length")
+    if length is None:
+        raise TransientError("the job's output came without its length")
+    sent = answer.get("contentRange")
+    if first is not None and sent and not sent.startswith(f"bytes {first}-{last}/"):
+        raise TransientError(f"Glacier sent {sent!r} when asked for the bytes {first}-{last}")
+    return int(length)
 
 
 class _Source:

@@ -18,10 +18,19 @@ MAX_PROBLEM_CHARACTERS = 500
 
 
 @contextmanager
-def noted(records: TransferRecords, clock: Clock, run: str, archive_id: str) -> Iterator[None]:
-    """Note with the archive what goes wrong within, and let it pass on."""
+def noted(
+    records: TransferRecords,
+    clock: Clock,
+    run: str,
+    archive_id: str,
+    *,
+    but: type[Exception] | tuple[()] = (),
+) -> Iterator[None]:
+    """Note with the archive what goes wrong within, ``but`` not what is to be expected, and let it pass on."""
     try:
         yield
+    except but:
+        raise
     except Exception as error:
         text = f"{type(error).__name__}: {error}"[:MAX_PROBLEM_CHARACTERS]
         try:

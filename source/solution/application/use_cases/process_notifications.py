@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solution.application.use_cases.object_metadata import object_metadata
+from solution.application.use_cases.problems import noted
 from solution.contract.messages import ChunkMessage, GlacierNotification, JobResult, check_archive
 from solution.contract.object_keys import destination_key
 from solution.domain.archive import parse_time
-from solution.domain.errors import InvalidInput, NotPossible
+from solution.domain.errors import InvalidInput, NotPossible, TransientError
 from solution.domain.pacing import window_end
 from solution.domain.status import ArchiveStatus
 
@@ -71,20 +73,26 @@ class ProcessNotifications:
     def __call__(self, messages: Iterable[Incoming]) -> list[str]:
         """Handle a batch; returns the ids of the messages that must come again."""
         failed: set[str] = set()
-        bodies: list[str] = []
-        owners: list[str] = []
+        chunks: list[tuple[str, ChunkMessage]] = []
         for message in messages:
             try:
-                chunks = self._accept(GlacierNotification.parse(message.body))
+                found = self._accept(GlacierNotification.parse(message.body))
             except Exception as error:  # noqa: BLE001 - one message must not hold up the others; this one comes again
                 _log.warning("A notification could not be handled", exc_info=error, extra={"body": message.body})
                 failed.add(message.message_id)
                 continue
-            bodies += [chunk.dump() for chunk in chunks]
-            owners += [message.message_id] * len(chunks)
-        if bodies:
-            failed |= {owners[position] for position in self._chunks.send(bodies)}
+            chunks += [(message.message_id, chunk) for chunk in found]
+        if chunks:
+            refused = self._send(chunks)
+            failed |= {chunks[position][0] for position in refused}
         return sorted(failed)
+
+    def _send(self, chunks: Sequence[tuple[str, ChunkMessage]]) -> list[int]:
+        refused = self._chunks.send([chunk.dump() for _, chunk in chunks])
+        for run, archive_id in {(chunks[position][1].run, chunks[position][1].archive_id) for position in refused}:
+            with contextlib.suppress(TransientError), noted(self._records, self._clock, run, archive_id):
+                raise TransientError("the queue of chunks did not take the messages for the archive")
+        return refused
 
     def _accept(self, notification: GlacierNotification) -> Sequence[ChunkMessage]:
         if notification.action == "InventoryRetrieval":
@@ -103,9 +111,10 @@ class ProcessNotifications:
                 f"a notification of an unknown kind, {notification.action!r}; this solution asks for none"
             )
         run, archive_id = check_archive(notification.run, notification.archive_id, "the notification")
-        if notification.succeeded:
-            return self._staged(run, archive_id, notification)
-        self._failed(run, archive_id, notification)
+        with noted(self._records, self._clock, run, archive_id, but=NotPossible):
+            if notification.succeeded:
+                return self._staged(run, archive_id, notification)
+            self._failed(run, archive_id, notification)
         return ()
 
     def _staged(self, run: str, archive_id: str, notification: GlacierNotification) -> Sequence[ChunkMessage]:

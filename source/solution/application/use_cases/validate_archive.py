@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from solution.application.use_cases.problems import noted
 from solution.application.use_cases.proof import collision, composite_checksum, difference
 from solution.contract.object_keys import destination_key
-from solution.domain.errors import ChecksumMismatch, ObjectExists, PartsReplaced, UploadVanished
+from solution.domain.errors import ChecksumMismatch, ObjectExists, PartsReplaced, TransientError, UploadVanished
 from solution.domain.status import ArchiveStatus
 from solution.domain.tree_hash import combine
 
@@ -63,6 +63,8 @@ class ValidateArchive:
             self._complete(key, upload_id, parts)
         except (ObjectExists, UploadVanished) as error:
             stored = self._objects.head(key)
+            if stored is None and isinstance(error, ObjectExists):
+                raise TransientError(f"the object {key!r} was in the way and is gone again") from error
             if stored is None:
                 self._give_up(
                     record,
