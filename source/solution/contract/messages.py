@@ -166,7 +166,7 @@ class ChunkMessage:
     """One chunk to copy. It carries all the copy needs, so that no table is read for it.
 
     ``part`` counts from 1; sizes are in bytes; ``upload_id`` is empty for an archive of one chunk. ``again`` says that
-    the chunk was sent before and may have been copied.
+    the chunk was sent before and may have been copied. ``attempt`` of the run that staged the archive; 0 for unknown.
     """
 
     run: str
@@ -183,6 +183,7 @@ class ChunkMessage:
     part: int
     upload_id: str = ""
     again: bool = False
+    attempt: int = 0
 
     def dump(self) -> str:
         """As JSON."""

@@ -658,17 +658,33 @@ def test_a_dead_notification_of_another_job_is_a_leftover(failure: str | None) -
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
-def test_a_dead_chunk_of_an_older_job_does_not_fail_the_archive_that_the_newer_one_brings(name: str) -> None:
+def test_a_dead_chunk_of_the_attempt_before_does_not_fail_what_the_present_one_copies(name: str) -> None:
     world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
     letter = world.chunks.messages[0].body
-    world.clock.advance(20 * 3600)
-    world.extend()
+    world.lose(world.chunks)
+    world.resume()
+    world.ask()
     world.finish_jobs()
     world.deliver(world.notifications)
     world.bury(letter, attempts=5)
     assert world.status(name) is ArchiveStatus.STAGED
     world.drain()
     assert world.status(name) is ArchiveStatus.DOWNLOADED
+
+
+@pytest.mark.holds(2)
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_dead_chunk_fails_its_archive_even_if_its_window_was_extended_meanwhile(name: str) -> None:
+    """Else an archive whose messages take longer to die than a window lasts would never end."""
+    world = staged(**{name: {"small": SMALL, "large": LARGE}[name]})
+    letter = world.chunks.messages[0].body
+    world.clock.advance(20 * 3600)
+    world.extend()
+    world.finish_jobs()
+    world.deliver(world.notifications)
+    assert world.record(name).job_id == "job-2"
+    world.bury(letter, attempts=5)
+    assert world.status(name) is ArchiveStatus.FAILED
 
 
 def test_a_dead_validation_of_an_older_upload_does_not_touch_the_present_one() -> None:

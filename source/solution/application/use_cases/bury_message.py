@@ -23,8 +23,11 @@ class BuryMessage:
     """Dead letters of the notification, chunk and validation queues.
 
     A chunk or validation speaks of a staged archive only: once the archive is being asked for again, or has ended,
-    the message is a leftover. So it is when the archive has another upload by now, or another job, for whose end brings
-    messages of its own. What belongs to no archive is logged with its body and dropped.
+    the message is a leftover. So it is when it is of another upload or another attempt than the archive is now. A
+    notification speaks of the archive's job only. What belongs to no archive is logged with its body and dropped.
+
+    Of a chunk it does not matter which job it is of: each extension of the window sends another message for it, and if
+    that were enough to forgive this one, an archive that can never be copied might never end.
     """
 
     def __init__(self, *, records: TransferRecords) -> None:
@@ -37,8 +40,8 @@ class BuryMessage:
             _log.error("A dead letter belongs to no archive and is dropped", extra={"body": body})
             return
         run, archive_id = subject.run, subject.archive_id
-        if subject.upload_id and not self._is_current(run, archive_id, subject.upload_id):
-            _log.info("A dead letter of an abandoned upload is dropped", extra={"body": body})
+        if not self._is_current(subject):
+            _log.info("A dead letter of an abandoned upload or attempt is dropped", extra={"body": body})
             return
         problem = self._records.problem(run, archive_id) or _UNEXPLAINED
         reason = f"gave up after {attempts} attempts: {problem}"
@@ -51,20 +54,27 @@ class BuryMessage:
                 extra={"archive_id": archive_id, "workflow_run": run, "reason": reason, "status": status},
             )
 
-    def _is_current(self, run: str, archive_id: str, upload_id: str) -> bool:
-        record = self._records.load(run, archive_id)
-        return record is not None and record.upload_id == upload_id
+    def _is_current(self, subject: _Subject) -> bool:
+        if not subject.upload_id and not subject.attempt:
+            return True
+        record = self._records.load(subject.run, subject.archive_id)
+        return (
+            record is not None
+            and (not subject.upload_id or record.upload_id == subject.upload_id)
+            and (not subject.attempt or record.attempt == subject.attempt)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """What a letter is about, and the states in which it matters; job and upload where it is of one."""
+    """What a letter is about, and the states in which it matters; job, upload and attempt where it is of one."""
 
     run: str
     archive_id: str
     states: frozenset[ArchiveStatus]
     job_id: str | None = None
     upload_id: str = ""
+    attempt: int = 0
 
 
 def _subject(body: str) -> _Subject | None:
@@ -78,8 +88,8 @@ def _subject(body: str) -> _Subject | None:
             run=chunk.run,
             archive_id=chunk.archive_id,
             states=staged,
-            job_id=chunk.job_id,
             upload_id=chunk.upload_id,
+            attempt=chunk.attempt,
         )
     try:
         validation = ValidationMessage.parse(body)

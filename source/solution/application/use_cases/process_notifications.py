@@ -205,4 +205,5 @@ def _message(record: ArchiveRecord, job_id: str, *, part: int, upload_id: str, a
         part=part,
         upload_id=upload_id,
         again=again,
+        attempt=record.attempt,
     )
