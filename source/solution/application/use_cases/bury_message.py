@@ -41,7 +41,7 @@ class BuryMessage:
             return
         run, archive_id = subject.run, subject.archive_id
         if not self._is_current(subject):
-            _log.info("A dead letter of an abandoned upload or attempt is dropped", extra={"body": body})
+            _log.error("A dead letter of an abandoned upload or attempt is dropped", extra={"body": body})
             return
         problem = self._records.problem(run, archive_id) or _UNEXPLAINED
         reason = f"gave up after {attempts} attempts: {problem}"
@@ -51,7 +51,13 @@ class BuryMessage:
         else:
             _log.error(
                 "A message was given up",
-                extra={"archive_id": archive_id, "workflow_run": run, "reason": reason, "status": status},
+                extra={
+                    "archive_id": archive_id,
+                    "workflow_run": run,
+                    "reason": reason,
+                    "status": status,
+                    "body": body,
+                },
             )
 
     def _is_current(self, subject: _Subject) -> bool:
