@@ -29,7 +29,8 @@ class _Handler(BaseHTTPRequestHandler):
     posted: ClassVar[list[tuple[str, dict[str, str], bytes]]] = []
 
     def do_GET(self) -> None:
-        status = {"/names.csv": 200, "/cut": 200, "/moved": 302}.get(self.path.split("?")[0], 403)
+        known = {"/names.csv": 200, "/cut": 200, "/moved": 302, "/busy": 429, "/broken": 503}
+        status = known.get(self.path.split("?")[0], 403)
         self.send_response(status)
         if status == 302:
             self.send_header("Location", "/names.csv?" + SECRET)
@@ -82,6 +83,13 @@ def test_a_refusal_names_host_and_status_but_not_the_secret(base: str) -> None:
         _read(f"{base}/expired?{SECRET}")
     assert "secret" not in str(raised.value)
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(("path", "status"), [("/busy", 429), ("/broken", 503)])
+def test_a_host_that_is_not_well_is_worth_another_try(base: str, path: str, status: int) -> None:
+    with pytest.raises(TransientError, match=rf"host 127\.0\.0\.1 answered with status {status}") as raised:
+        _read(f"{base}{path}?{SECRET}")
+    assert "secret" not in str(raised.value)
 
 
 def test_a_body_that_breaks_off_is_an_error(base: str) -> None:

@@ -22,6 +22,7 @@ PIECE: Final = 1024**2
 STATS_TIMEOUT_SECONDS: Final = 5
 SCHEMES: Final = frozenset({"http", "https"})
 _OK: Final = range(200, 300)
+_NOT_WELL: Final = frozenset({429, 500, 502, 503, 504})
 
 
 def _pool(*, read_timeout: float) -> urllib3.PoolManager:
@@ -88,6 +89,8 @@ class HttpSource:
             message = f"NamingOverrideFile: host {host} cannot be reached ({type(error).__name__}): check the URL"
             raise NotPossible(message) from None
         try:
+            if answer.status in _NOT_WELL:
+                raise TransientError(f"NamingOverrideFile: host {host} answered with status {answer.status}: try later")
             if answer.status not in _OK:
                 message = (
                     f"NamingOverrideFile: host {host} answered with status {answer.status}: "
