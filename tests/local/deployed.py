@@ -95,15 +95,27 @@ class Solution:
 
     def shorten(self, machine: str, wait: str, *, seconds: int) -> None:
         """Let a state of a machine wait for less; executions that run keep what they began with."""
+        [(arn, definition, state)] = self._states(machine, wait)
+        assert state["Seconds"] >= seconds
+        state["Seconds"] = seconds
+        self.client("stepfunctions").update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
+
+    def look_sooner(self, machine: str, task: str, error: str, *, seconds: int) -> None:
+        """Let a task of a machine be tried again after so many seconds at most, when it fails with the error."""
+        [(arn, definition, state)] = self._states(machine, task)
+        [retrier] = [one for one in state["Retry"] if error in one["ErrorEquals"]]
+        assert retrier["IntervalSeconds"] >= seconds
+        retrier |= {"IntervalSeconds": 1, "MaxDelaySeconds": seconds}
+        self.client("stepfunctions").update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
+
+    def _states(self, machine: str, name: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """The states of that name: the ARN of their machine, its definition, and the state within it."""
         client = self.client("stepfunctions")
         pages = client.get_paginator("list_state_machines").paginate()
         machines = [found for page in pages for found in page["stateMachines"]]
         [arn] = [found["stateMachineArn"] for found in machines if found["name"].startswith(machine)]
         definition = json.loads(client.describe_state_machine(stateMachineArn=arn)["definition"])
-        [state] = states_named(definition, wait)
-        assert state["Seconds"] >= seconds
-        state["Seconds"] = seconds
-        client.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
+        return [(arn, definition, state) for state in states_named(definition, name)]
 
     @contextmanager
     def without(self, role: str, action: str) -> Iterator[None]:
@@ -167,6 +179,10 @@ def deployed_solution(
         )
         # what is still being copied rests within a second here, where functions are done in no time
         found.shorten("CleanupStateMachine", "WaitForQuiet", seconds=2)
+        # the local AWS runs one inventory job at a time, of seconds; who waits for minutes finds it idle
+        found.look_sooner(
+            "InventoryRetrievalStateMachine", "SortInventory", "Glue.ConcurrentRunsExceededException", seconds=5
+        )
         yield found
     finally:
         Instance(state_dir).stop()
