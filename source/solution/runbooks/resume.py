@@ -133,8 +133,8 @@ def _check_names(payload: dict[str, str], run: str, override: str, *, wanted: bo
     decided = not fresh and _has_file(payload, f"{run}/sorted_inventory/partitions.csv")
     if override and decided:
         raise Refused(
-            f"NamingOverrideFile: the archives of WorkflowRun {run!r} have their names already, some are copied: "
-            "resume without it, or launch a new run with it"
+            f"NamingOverrideFile: the archives of WorkflowRun {run!r} have their names already: resume without it; to "
+            "name them anew, resume with FreshInventory YES before the first is copied, or launch a new run"
         )
     if wanted and not override and not decided and not _has_file(payload, f"{run}/naming_overrides/"):
         raise Refused(
