@@ -59,37 +59,31 @@ class Edges:
     lead: int
 
 
-def read_block(lines: Iterable[bytes], layout: Layout, *, is_first: bool) -> tuple[Read, Edges]:
-    """Rows of a block, what was no row, and the block's edges; only the first block of a file has none before it."""
+def read_block(text: bytes, layout: Layout, *, is_first: bool) -> tuple[Read, Edges]:
+    """Rows of a block's lines, what was no row, and its edges; only the first block of a file has none before it."""
     read, reader, start = Read(), Reader(layout), Lead(layout)
     lead = 0
-    take, add = layout.usual.fullmatch, read.rows.append
-    columns = layout.usual_columns
+    add = read.rows.append
     days: set[bytes] = set()
     escape, sign = (b'""', -1) if layout.quoting is Quoting.RFC else (b"\\", 1)
     is_inside = not is_first
-    for line in lines:
-        match = None if is_inside else take(line)
-        if match:
-            archive_id, size, date, tree_hash, description, bare = match.group(*columns)
-            if date[:10] in days or _is_day(date[:10], days):
-                if description is None:
-                    description = bare
-                elif escape in description:
-                    lead += sign * (b'"' in description)
-                    description = _plain(description, layout.quoting)
-                moment = date[:MOMENT] if len(date) > MOMENT else date[:-1] + b".000"
-                name = name_of(archive_id, description)
-                add(rows.row(moment, archive_id, size, date, tree_hash, description, name))
-                continue
-        text = line.decode(errors="replace")
-        if '"' in text:
-            lead += layout.lead(text)
+    for line, archive_id, quoted, bare, date, size, tree_hash in layout.lines_of(text):
+        if archive_id and not is_inside and (date[:10] in days or _is_day(date[:10], days)):
+            description = quoted or bare
+            if escape in quoted:
+                lead += sign * (b'"' in quoted)
+                description = _plain(quoted, layout.quoting)
+            moment = date[:MOMENT] if len(date) > MOMENT else date[:-1] + b".000"
+            add(rows.row(moment, archive_id, size, date, tree_hash, description, name_of(archive_id, description)))
+            continue
+        characters = line.decode(errors="replace")
+        if b'"' in line:
+            lead += layout.lead(characters)
         if is_first or start.is_decided:
-            read.add(reader.feed(text))
+            read.add(reader.feed(characters))
             is_inside = bool(reader.open_lines)
             continue
-        start.feed(text)
+        start.feed(characters)
         if start.is_decided:
             if not start.ends_a_record:
                 for earlier in start.lines:
@@ -116,7 +110,7 @@ def read_across(blocks: Sequence[Edges], layout: Layout) -> Read:
 
 def row_of_line(line: bytes, layout: Layout) -> bytes | None:
     """The row of a line that is a whole record; None for any other."""
-    read, edges = read_block([line], layout, is_first=True)
+    read, edges = read_block(line, layout, is_first=True)
     return read.rows[0] if read.rows and not edges.tail else None
 
 

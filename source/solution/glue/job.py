@@ -19,15 +19,17 @@ from solution.glue import blocks, buckets, ordering, overrides, reading, shards,
 from solution.glue.accounting import Account, Amount
 from solution.glue.buckets import Bucket
 from solution.glue.messages import Addressed, BlockEnds, Marks, Message, NewRepeats, Survey, partition_of
-from solution.glue.ordering import Partition, Unit
-from solution.glue.storage import Storage, StoredFile, total_size
+from solution.glue.ordering import Partition
+from solution.glue.storage import storage_of, total_size
 
 if TYPE_CHECKING:
+    from pyspark import SparkContext
     from pyspark.rdd import RDD
-    from pyspark.sql import DataFrame, SparkSession
 
     from solution.contract.settings import GlueJobArguments
     from solution.glue.reading import Source
+    from solution.glue.storage import StoredFile
+    from solution.glue.writing import File, Value
 
 _BLOCK_BYTES: Final = 32 * 1024**2
 _BUCKET_BYTES: Final = 40 * 1024**2
@@ -41,19 +43,19 @@ class InventoryJob:
 
     def __init__(
         self,
-        spark: SparkSession,
+        context: SparkContext,
         arguments: GlueJobArguments,
         state: Callable[[Account], None],
         *,
         block_bytes: int = _BLOCK_BYTES,
         bucket_bytes: int = _BUCKET_BYTES,
     ) -> None:
-        self._spark = spark
+        self._context = context
         self._arguments = arguments
         self._state = state
         self._block_bytes = block_bytes
         self._bucket_bytes = bucket_bytes
-        self._storage = Storage(spark)
+        self._storage = storage_of(arguments.output_uri)
         self._buckets = 1
         self._limits = ordering.Limits(
             partition_bytes=int(arguments.partition_bytes),
@@ -72,7 +74,6 @@ class InventoryJob:
             self._storage.delete(uri)
         self._storage.delete(arguments.not_migrated_uri)
         self._storage.delete(arguments.rejected_uri)
-        self._configure()
         rows, count = self._read(self._inventory_files())
         chosen = self._overrides()
         if chosen is not None:
@@ -90,21 +91,10 @@ class InventoryJob:
         if account.skipped.archives or account.rejected.archives or chosen is not None:
             self._publish_listings(settled, account)
         self._state(account)
-        text = writing.partitions_csv(arguments.workflow_run, partitions)
-        self._storage.write_text(f"{arguments.output_uri}partitions.csv", text)
+        table = writing.partitions_csv(arguments.workflow_run, partitions)
+        self._storage.write(f"{arguments.output_uri}partitions.csv", table)
         _LOG.info("inventory sorted: %s", account)
         return account
-
-    def _configure(self) -> None:
-        settings = {
-            # what reaches Spark SQL is a few large values: planning twice and compiling cost more than they bring
-            "spark.sql.adaptive.enabled": "false",
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.session.timeZone": "UTC",
-            "spark.sql.ansi.enabled": "false",
-        }
-        for name, value in settings.items():
-            self._spark.conf.set(name, value)
 
     def _inventory_files(self) -> list[StoredFile]:
         uri = self._arguments.inventory_uri
@@ -116,17 +106,29 @@ class InventoryJob:
     def _csv_files(self, uri: str) -> list[StoredFile]:
         return [file for file in self._storage.list_files(uri) if file.uri.lower().endswith(".csv") and file.size]
 
-    def _overrides(self) -> RDD[overrides.Line] | None:
-        return overrides.read(self._spark, self._storage, self._csv_files(self._arguments.overrides_uri))
+    def _overrides(self) -> RDD[Addressed] | None:
+        """Messages to the shards with the user's names, None if there are none."""
+        files, storage, count = self._csv_files(self._arguments.overrides_uri), self._storage, self._buckets
+        if not files:
+            return None
+        columns = [overrides.columns_of(storage, file) for file in files]
+        wanted = reading.blocks_of(files, self._block_bytes, self._context.defaultParallelism)
+
+        def read(number: int, _: Iterable[int]) -> Iterator[Addressed]:
+            block = wanted[number]
+            text = reading.text_of(storage, files[block.file], block)
+            lines = overrides.lines_of(text, columns[block.file], is_first=block.number == 0)
+            return overrides.messages(number, lines, count)
+
+        return self._partitioned(self._tasks(len(wanted)).mapPartitionsWithIndex(read))
 
     def _read(self, files: list[StoredFile]) -> tuple[RDD[Addressed], int]:
         """Messages to the buckets with all rows, those that blocks share included, and how many there are."""
         size = total_size(files)
-        wanted = max(1, -(-size // self._bucket_bytes))
+        wanted = reading.pieces_of(size, self._bucket_bytes, self._context.defaultParallelism)
         sources = [reading.look_at(self._storage, file, -(-wanted * file.size // size)) for file in files]
         borders = ordering.borders((row for source in sources for row in source.sample), wanted)
         self._buckets = len(borders) + 1
-        self._spark.conf.set("spark.sql.shuffle.partitions", str(self._buckets))
         addressed, ends = self._read_blocks(sources, borders)
         known = [reading.corrected(source, reading.edges_of(ends, file)) for file, source in enumerate(sources)]
         if known != sources:
@@ -140,25 +142,30 @@ class InventoryJob:
             count += read.count
             shared += reading.row_messages(read, borders, file)
         if shared:
-            addressed = addressed.union(self._partitioned(self._spark.sparkContext.parallelize(shared, 1)))
+            addressed = addressed.union(self._partitioned(self._context.parallelize(shared, 1)))
         return addressed, count
 
     def _read_blocks(
         self, sources: Sequence[Source], borders: Sequence[bytes]
     ) -> tuple[RDD[Addressed], list[BlockEnds]]:
-        lines, counts = reading.lines_of(self._spark, sources, self._block_bytes)
-        places, layouts = reading.places_of(counts), [source.layout for source in sources]
+        storage, files, layouts = self._storage, [each.file for each in sources], [each.layout for each in sources]
+        wanted = reading.blocks_of(files, self._block_bytes, self._context.defaultParallelism)
 
-        def read(partition: int, lines: Iterable[bytes]) -> Iterator[Addressed]:
-            workers.keep_archives_open()
-            file, block = places[partition]
-            return reading.block_messages(file, block, lines, layouts[file], borders)
+        def read(number: int, _: Iterable[int]) -> Iterator[Addressed]:
+            workers.prepare()
+            block = wanted[number]
+            text = reading.text_of(storage, files[block.file], block)
+            return reading.block_messages(block, text, layouts[block.file], borders)
 
-        addressed = self._partitioned(lines.mapPartitionsWithIndex(read))
+        addressed = self._partitioned(self._tasks(len(wanted)).mapPartitionsWithIndex(read))
         ends = _of_kind(BlockEnds, self._at_driver(addressed))
-        if len(ends) != len(places):
-            raise RuntimeError(f"{len(places)} blocks of the inventory were read, but {len(ends)} told how they end")
+        if len(ends) != len(wanted):
+            raise RuntimeError(f"{len(wanted)} blocks of the inventory were read, but {len(ends)} told how they end")
         return addressed, ends
+
+    def _tasks(self, count: int) -> RDD[int]:
+        """So many tasks, each to do what its number says."""
+        return self._context.parallelize(range(count), count)
 
     def _partitioned(self, messages: RDD[Addressed]) -> RDD[Addressed]:
         """Messages where they are addressed to: a partition for each bucket, or shard, and one more for the driver."""
@@ -166,7 +173,7 @@ class InventoryJob:
 
     def _at_driver(self, addressed: RDD[Addressed]) -> list[Message]:
         """Messages to the driver. This is where Spark begins to work."""
-        return self._spark.sparkContext.runJob(addressed, _messages, [self._buckets])
+        return self._context.runJob(addressed, _messages, [self._buckets])
 
     def _answered(
         self, addressed: RDD[Addressed], answer: Callable[[int, Iterable[Message]], Iterator[Addressed]]
@@ -175,19 +182,16 @@ class InventoryJob:
         driver = self._buckets
 
         def answers(number: int, messages: Iterable[Addressed]) -> Iterator[Addressed]:
-            workers.keep_archives_open()
+            workers.prepare()
             return answer(number, _messages(messages)) if number != driver else _none_of(messages)
 
         return self._partitioned(addressed.mapPartitionsWithIndex(answers))
 
-    def _matched(self, rows: RDD[Addressed], chosen: RDD[overrides.Line]) -> RDD[Addressed]:
+    def _matched(self, rows: RDD[Addressed], chosen: RDD[Addressed]) -> RDD[Addressed]:
         """Messages to the buckets with the names that the user chose for their archives."""
         count = self._buckets
         present = self._answered(rows, lambda number, messages: buckets.present(number, messages, count))
-        wished = self._partitioned(
-            chosen.mapPartitionsWithIndex(lambda number, lines: overrides.messages(number, lines, count))
-        )
-        return self._answered(present.union(wished), shards.matched)
+        return self._answered(present.union(chosen), shards.matched)
 
     def _settled(self, rows: RDD[Addressed]) -> tuple[RDD[Addressed], list[Survey]]:
         """Messages to the buckets with all there is to know of their rows, and what they hold."""
@@ -208,32 +212,32 @@ class InventoryJob:
         )
 
     def _publish_sorted(self, settled: RDD[Addressed], partitions: Sequence[Partition]) -> None:
-        files: dict[int, list[tuple[int, Unit]]] = {}
-        for number, file in enumerate(file for partition in partitions for file in partition.files):
-            files.setdefault(file.bucket, []).append((number, file))
+        storage, files = self._storage, writing.files_of(self._arguments.output_uri, partitions)
+        of_bucket: dict[int, list[File]] = {}
+        for file in files:
+            of_bucket.setdefault(file.unit.bucket, []).append(file)
         if not files:
             return
 
-        def written(number: int, messages: Iterable[Addressed]) -> Iterator[tuple[int, int, bytes]]:
-            if number not in files:
+        def written(number: int, messages: Iterable[Addressed]) -> Iterator[str]:
+            workers.prepare()
+            if number not in of_bucket:
                 yield from _none_of(messages)
                 return
             bucket = Bucket(_messages(messages))
-            for place, file in files[number]:
-                yield from writing.pieces(place, bucket.lines(file))
+            for file in of_bucket[number]:
+                storage.write(file.uri, writing.sorted_csv(bucket.lines(file.unit)))
+                yield file.uri
 
-        staging = f"{self._arguments.output_uri}_staging/"
-        pieces = self._spark.createDataFrame(
-            settled.mapPartitionsWithIndex(written), writing.FILE_SCHEMA, verifySchema=False
-        )
-        writing.write_files(pieces, staging)
-        writing.publish_files(self._storage, staging, self._arguments.output_uri, partitions)
+        done = settled.mapPartitionsWithIndex(written).collect()
+        if sorted(done) != sorted(file.uri for file in files):
+            raise RuntimeError(f"{len(done)} files of the sorted inventory were written, not {len(files)}")
 
     def _publish_listings(self, settled: RDD[Addressed], account: Account) -> None:
         """What is not migrated, what is rejected, and what was wrong with overrides."""
         driver, run = self._buckets, self._arguments.workflow_run
 
-        def listed(number: int, messages: Iterable[Addressed]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        def listed(number: int, messages: Iterable[Addressed]) -> Iterator[tuple[str, tuple[Value, ...]]]:
             return writing.listed(Bucket(_messages(messages))) if number != driver else _none_of(messages)
 
         exceptions = settled.mapPartitionsWithIndex(listed).persist(StorageLevel.DISK_ONLY)
@@ -243,15 +247,25 @@ class InventoryJob:
             (writing.REJECTED, self._arguments.rejected_uri, _name(rejected_key), account.rejected.archives),
             (writing.PROBLEM, self._arguments.rejected_uri, "override_problems", None),
         ):
-            rows = self._listing(exceptions, kind)
+            rows = _of_listing(exceptions, kind)
             count = rows.count() if expected is None else expected
             if count:
-                writing.write_listing(self._storage, rows, count, prefix, name)
+                self._publish_listing(rows, count, kind, f"{prefix}{name}")
         exceptions.unpersist()
 
-    def _listing(self, exceptions: RDD[tuple[str, tuple[Any, ...]]], kind: writing.Listing) -> DataFrame:
-        rows = exceptions.filter(lambda entry: entry[0] == kind.name).map(lambda entry: entry[1])
-        return self._spark.createDataFrame(rows, kind.schema, verifySchema=False)
+    def _publish_listing(self, rows: RDD[tuple[Value, ...]], count: int, kind: writing.Listing, beginning: str) -> None:
+        storage = self._storage
+
+        def written(number: int, rows: Iterable[tuple[Value, ...]]) -> Iterator[int]:
+            if lines := list(rows):
+                storage.write(writing.listing_uri(beginning, number), writing.listing_csv(kind, lines))
+            yield len(lines)
+
+        files = -(-count // writing.LISTING_ROWS)
+        ordered = rows.sortBy(writing.listing_order, numPartitions=files)  # type: ignore[type-var] # texts have an order
+        listed = ordered.mapPartitionsWithIndex(written).sum()
+        if listed != count:
+            raise RuntimeError(f"{listed} rows were listed below {beginning}, not {count}")
 
 
 def _messages(addressed: Iterable[Addressed]) -> Iterator[Message]:
@@ -266,6 +280,10 @@ def _none_of(messages: Iterable[Addressed]) -> Iterator[Any]:
     """Nothing; but a task reads what it is given, or Spark ends the process that did not."""
     deque(messages, maxlen=0)
     return iter(())
+
+
+def _of_listing(exceptions: RDD[tuple[str, tuple[Value, ...]]], kind: writing.Listing) -> RDD[tuple[Value, ...]]:
+    return exceptions.filter(lambda entry: entry[0] == kind.name).map(lambda entry: entry[1])
 
 
 def _repeated_alone(addressed: Iterable[Addressed]) -> Iterator[Addressed]:

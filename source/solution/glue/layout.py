@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from itertools import chain
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 from solution.domain.archive import ARCHIVE_ID_FORM
 from solution.domain.errors import InvalidInput
@@ -34,9 +37,15 @@ _USUAL_FORMS: Final = {
     TREE_HASH: "[0-9a-f]{64}",
 }
 _OTHER_COLUMN: Final = r'(?:"[^"]*"|[^",\r\n]*)'
+_OTHER_COLUMN_OF_A_LINE: Final = r'(?:"[^"\n]*"|[^",\r\n]*)'
+_PIECE_BYTES: Final = 1024**2
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _ESCAPED: Final = re.compile(r'\\["\\]')
 _BARE_QUOTE: Final = re.compile(r'(?<!\\)"')
+
+
+Line: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+"""The line; archive id, description within quotes (with its escapes) and without, date, size, tree hash."""
 
 
 class Quoting(StrEnum):
@@ -95,20 +104,29 @@ class Layout:
         after = self.columns[self.columns.index(DESCRIPTION) + 1 :]
         return re.compile('"' + "".join(f",{self._column(name)}" for name in after) + r"\r?\Z")
 
-    @cached_property
-    def usual(self) -> re.Pattern[bytes]:
-        """A whole record as almost all are, in bytes: one group for each column, two for the description.
+    def lines_of(self, text: bytes) -> Iterator[Line]:
+        """All lines of a text, each taken apart if it is a whole record in the form that almost all have."""
+        found: Iterator[Line] = chain.from_iterable(map(self._usual.findall, _pieces(text)))
+        order = self._usual_order
+        # groups that took no part are empty: all but the first, then, of an unusual line
+        return found if order is None else map(itemgetter(*order), found)
 
-        The first has what stands within quotes, with its escapes; the second what stands without any.
-        """
-        return re.compile((",".join(map(self._usual_column, self.columns)) + r"\r?").encode())
+    @cached_property
+    def _usual(self) -> re.Pattern[bytes]:
+        """A line; if it is usual, a group for each column and two for the description: within quotes, and without."""
+        usual = ",".join(map(self._usual_column, self.columns))
+        return re.compile(rf"({usual}\r?|[^\n]*)\n".encode())
 
     @cached_property
-    def usual_columns(self) -> tuple[int, ...]:
-        """The groups in `usual` of archive id, size, creation date, tree hash, and the two of the description."""
-        quoted = self.place_of(DESCRIPTION)
-        places = map(self.place_of, (ARCHIVE_ID, SIZE, CREATION_DATE, TREE_HASH))
-        return (*(place + (place > quoted) for place in places), quoted, quoted + 1)
+    def _usual_order(self) -> tuple[int, ...] | None:
+        """Where the groups are that `Line` has, None if they are where it has them."""
+        required = [name for name in self.columns if name in REQUIRED]
+        groups = [0]
+        for name in GLACIER_COLUMNS:
+            place = required.index(name) + 1
+            place += place > required.index(DESCRIPTION) + 1
+            groups += [place, place + 1] if name == DESCRIPTION else [place]
+        return None if groups == sorted(groups) else tuple(groups)
 
     def place_of(self, name: str) -> int:
         """The group of a column in `record`."""
@@ -122,9 +140,9 @@ class Layout:
 
     def _usual_column(self, name: str) -> str:
         if name == DESCRIPTION:
-            inner = r'[^"]*(?:""[^"]*)*' if self.quoting is Quoting.RFC else r'[^"\\]*(?:\\["\\][^"\\]*)*'
-            return rf'(?:"({inner})"|([^",\r]*))'
-        return f'"?({_USUAL_FORMS[name]})"?' if name in _USUAL_FORMS else _OTHER_COLUMN
+            inner = r'[^"\n]*+(?:""[^"\n]*+)*+' if self.quoting is Quoting.RFC else r'[^"\\\n]*+(?:\\["\\][^"\\\n]*+)*+'
+            return rf'(?:"({inner})"|([^",\r\n]*+))'
+        return f'"?({_USUAL_FORMS[name]})"?' if name in _USUAL_FORMS else _OTHER_COLUMN_OF_A_LINE
 
     def lead(self, line: str) -> int:
         """1 for a record that follows Glacier's rule alone, -1 for one that follows RFC 4180 alone, 0 for all else."""
@@ -167,3 +185,17 @@ def is_noise(line: str, layout: Layout) -> bool:
     """Whether a line between records says nothing: it is blank, or the header again."""
     bare = re.sub(r'[\ufeff\s"]', "", line)
     return bare in ("", ",".join(name.replace(" ", "") for name in layout.columns))
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """A text in pieces of whole lines, all UTF-8: what is found in it at once would be many times as large."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start + _PIECE_BYTES) + 1 or len(text)
+        piece = text[start:end]
+        try:
+            piece.decode()
+        except UnicodeDecodeError:
+            piece = piece.decode(errors="replace").encode()
+        yield piece if piece.endswith(b"\n") else piece + b"\n"
+        start = end

@@ -10,7 +10,7 @@ import sys
 
 import boto3
 from awsglue.utils import getResolvedOptions
-from pyspark.sql import SparkSession
+from pyspark import SparkConf, SparkContext
 
 from solution.contract.settings import GlueJobArguments
 from solution.glue import accounting
@@ -28,8 +28,8 @@ def main() -> None:
     def state(account: Account) -> None:
         accounting.state(client, arguments.metric_table, arguments.workflow_run, account)
 
-    spark = SparkSession.builder.appName(f"inventory {arguments.workflow_run}").getOrCreate()
-    InventoryJob(spark, arguments, state).run()
+    context = SparkContext.getOrCreate(SparkConf().setAppName(f"inventory {arguments.workflow_run}"))
+    InventoryJob(context, arguments, state).run()
 
 
 if __name__ == "__main__":

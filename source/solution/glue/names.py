@@ -28,6 +28,7 @@ _JSON_OTHERS: Final = (
     rb'(?:, ?"(?![Pp]ath"|filename")[A-Za-z0-9_]+": ?(?:"[^"\\\x00-\x1f]*"|[1-9][0-9]{0,17}|true|false|null))*'
 )
 _JSON_PATH: Final = re.compile(rb'\{"[Pp]ath": ?"([^"\\]*)"' + _JSON_OTHERS + rb"\}")
+_UNDEFINED: Final = naming.UNDEFINED_PREFIX.encode()
 _JSON_FILENAME: Final = re.compile(rb'\{"filename": ?"([^"\\]*)"' + _JSON_OTHERS + rb"\}")
 
 
@@ -36,7 +37,9 @@ def name_of(archive_id: bytes, description: bytes) -> bytes:
     # what begins like a known format is not safe as it stands, so most names need one pattern alone
     if len(description) <= naming.MAX_BASE_BYTES and _PLAIN.fullmatch(description):
         return description
-    path = _path(description) if description else None
+    if not description:
+        return _UNDEFINED + archive_id
+    path = _path(description)
     if path and len(path) <= naming.MAX_BASE_BYTES and _SAFE.fullmatch(path):
         return path
     return naming.base_name(archive_id.decode(), description.decode()).encode()

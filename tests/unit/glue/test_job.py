@@ -22,7 +22,7 @@ from solution.glue.job import InventoryJob
 from tests.descriptions import CORPUS
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark import SparkContext
 
 HEADER = "ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash"
 
@@ -40,7 +40,7 @@ def row(number: int, description: str, *, date: str = "2012-05-15T17:21:39Z", si
 class Bucket:
     """A folder that stands for the inventory bucket."""
 
-    spark: SparkSession
+    spark: SparkContext
     root: Path
     partition_bytes: int = 10**15
     partition_archives: int = 10**6
@@ -111,7 +111,7 @@ class Bucket:
 
 
 @pytest.fixture
-def bucket(spark: SparkSession, tmp_path: Path) -> Bucket:
+def bucket(spark: SparkContext, tmp_path: Path) -> Bucket:
     return Bucket(spark=spark, root=tmp_path)
 
 
@@ -268,6 +268,9 @@ def test_overrides_name_archives_first_and_what_is_wrong_with_them_is_told(bucke
                 f"..,{archive_id(5)}",
                 f"once,{archive_id(6)}",
                 f"twice,{archive_id(6)}",
+                f"of three,{archive_id(0)},columns",
+                f'"open,{archive_id(0)}',
+                f'"closed"early,{archive_id(0)}',
             ]
         ),
     )
@@ -282,6 +285,13 @@ def test_overrides_name_archives_first_and_what_is_wrong_with_them_is_told(bucke
     assert names[archive_id(6)] == "once"
     problems = bucket.table("r/rejected_rows/override_problems.csv")
     assert sorted((row["GlacierArchiveID"][-3:], row["FileName"], row["Reason"].split(",")[0]) for row in problems) == [
+        ("", f'"closed"early,{archive_id(0)}', "its quotes are not closed"),
+        ("", f'"open,{archive_id(0)}', "its quotes are not closed"),
+        (
+            "",
+            f"of three,{archive_id(0)},columns",
+            "a line of 3 columns where the first has 2; put a name with a comma or a quote into quotes",
+        ),
         ("003", "taken.txt", "the file name is taken; the archive got a suffix"),
         ("005", "..", "the file name is empty"),
         ("006", "twice", "this archive has another line with another name"),

@@ -16,7 +16,7 @@ import solution.glue
 
 if TYPE_CHECKING:
     import pytest
-    from pyspark.sql import SparkSession
+    from pyspark import SparkContext
 
 SCRIPT = Path(solution.glue.__file__).parent / "main.py"
 
@@ -30,7 +30,7 @@ def resolved_options(arguments: list[str], names: list[str]) -> dict[str, Any]:
 
 
 def test_the_script_runs_as_glue_runs_it(
-    spark: SparkSession,  # noqa: ARG001 - the script finds the session that is there
+    spark: SparkContext,  # noqa: ARG001 - the script finds the context that is there
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -97,8 +97,7 @@ def read(pieces: Iterable[str], how: Layout) -> tuple[dict[str, str], list[str]]
     found = Read()
     ends: list[Edges] = []
     for number, piece in enumerate(pieces):
-        lines = piece.encode().removesuffix(b"\n").split(b"\n") if piece else []
-        block, edges = blocks.read_block(lines, how, is_first=number == 0)
+        block, edges = blocks.read_block(piece.encode(), how, is_first=number == 0)
         ends.append(edges)
         found.rows += block.rows
         found.rejected += block.rejected
@@ -246,7 +245,7 @@ def test_a_description_against_the_rules_is_taken_as_it_stands() -> None:
 
 def test_values_in_unusual_forms_are_read() -> None:
     row = f'{archive_id(6)},"x",2012-5-15T19:21:39.3+02:00,007,{TREE_HASH.upper()}'
-    found, _ = blocks.read_block([row.encode()], GLACIER, is_first=True)
+    found, _ = blocks.read_block(row.encode(), GLACIER, is_first=True)
     assert [rows.values_of(row) for row in found.rows] == [
         rows.Values(archive_id(6), 7, "2012-5-15T19:21:39.3+02:00", TREE_HASH, "x", "x")
     ]
@@ -261,8 +260,8 @@ def test_a_header_that_lacks_a_column_is_refused() -> None:
 def test_what_a_block_tells_of_its_quotes_does_not_depend_on_how_it_is_read() -> None:
     texts = ['a "b"', "c\\d", "plain", 'e "f" g', ""]
     for row, rule in ((glacier_row, Quoting.GLACIER), (rfc_row, Quoting.RFC)):
-        lines = [row(number, text).encode() for number, text in enumerate(texts)]
-        leads = {blocks.read_block(lines, how, is_first=True)[1].lead for how in (GLACIER, RFC, UNKNOWN)}
+        text = "\n".join(itertools.starmap(row, enumerate(texts))).encode()
+        leads = {blocks.read_block(text, how, is_first=True)[1].lead for how in (GLACIER, RFC, UNKNOWN)}
         assert len(leads) == 1
         assert layout.quoting_of(leads.pop()) is rule
 
@@ -271,7 +270,7 @@ def test_however_many_descriptions_have_line_breaks_blocks_share_one_record_at_m
     texts = [f"{number}\nnext\nlast" for number in range(500)]
     lines = "\n".join(itertools.starmap(glacier_row, enumerate(texts))).encode().split(b"\n")
     for start in range(400, 410):
-        found, edges = blocks.read_block(lines[start : start + 900], GLACIER, is_first=False)
+        found, edges = blocks.read_block(b"\n".join(lines[start : start + 900]), GLACIER, is_first=False)
         assert len(found.rows) >= 299
         assert len(edges.head) + len(edges.tail) <= 4
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 
 from solution.domain.archive import MAX_OBJECT_BYTES
@@ -15,7 +16,7 @@ from solution.glue.rows import Rejected, Values
 from tests.descriptions import descriptions
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark import SparkContext
 
 TREE_HASH = "ab" * 32
 
@@ -48,7 +49,9 @@ def test_rows_sort_by_date_then_by_archive_id() -> None:
     assert found == sorted(found)
 
 
-def test_creation_dates_are_understood_as_spark_understands_them(spark: SparkSession) -> None:
+def test_creation_dates_are_understood_as_spark_understands_them(spark: SparkContext) -> None:
+    session = SparkSession(spark)
+    session.conf.set("spark.sql.session.timeZone", "UTC")
     numbers = ("0", "1", "02", "12", "23", "24", "30", "31", "59", "60", "010")
     days = [
         f"{year}-{number}-{other}" for year in ("2012", "2013") for number in numbers for other in ("1", "29", "31")
@@ -59,7 +62,7 @@ def test_creation_dates_are_understood_as_spark_understands_them(spark: SparkSes
     zones += ["+0200", "-0530", "+02", "-2", "+020", "+"]
     dates = [*days, *times, *(f"2012-02-29T01:02:{second}{zone}" for second in seconds for zone in zones)]
     dates += [f"2012-02-29{time}{zone}" for time in ("", "T", "T01", "T01:", "T01:02", "T01:02:") for zone in zones]
-    frame = spark.createDataFrame([(date,) for date in dates], "date string")
+    frame = session.createDataFrame([(date,) for date in dates], "date string")
     moment = F.date_format(F.try_to_timestamp("date"), "yyyy-MM-dd'T'HH:mm:ss.SSS")
     understood = {found["date"]: found["moment"] for found in frame.select("date", moment.alias("moment")).collect()}
     differing = {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from solution.local.services.glue_spark import as_in_s3, last_exception, log_folder
+from solution.local.services.glue_spark import last_exception, log_folder
 
 TRACE = """24/01/01 12:00:00 WARN NativeCodeLoader: Unable to load native-hadoop library
 Traceback (most recent call last):
@@ -45,10 +43,3 @@ def test_logs_lie_where_glue_puts_them() -> None:
     job = {"Role": "arn:aws:iam::111122223333:role/the-role"}
     assert log_folder(job) == "/aws-glue/jobs"
     assert log_folder({**job, "SecurityConfiguration": "safe"}) == "/aws-glue/jobs/safe-role/the-role"
-
-
-@pytest.mark.parametrize("scheme", ["file:", "file://"])
-def test_mirrored_objects_are_named_as_in_s3(tmp_path: Path, scheme: str) -> None:
-    said = f"InvalidInput: {scheme}{tmp_path}/bucket/run/names.csv begins with ['Id']"
-    assert as_in_s3(said, tmp_path) == "InvalidInput: s3://bucket/run/names.csv begins with ['Id']"
-    assert as_in_s3("file:/elsewhere/x.csv", tmp_path) == "file:/elsewhere/x.csv"

@@ -1,7 +1,8 @@
 """Glue jobs run by real Spark: PySpark from PyPI on the Java runtime of a wheel, as the job's role.
 
 MiniStack runs them in Docker, or says they succeeded. Here the script and its libraries are fetched from S3 as the
-job's role, and run in an interpreter that has PySpark and boto3 alone.
+job's role, and run in an interpreter that has PySpark and boto3 alone, which has the role's credentials. The Hadoop
+libraries by which Spark itself reads ``s3://`` in AWS Glue are not on PyPI: a job reads objects by boto3.
 """
 
 from __future__ import annotations
@@ -28,18 +29,16 @@ from solution.local.children import Finished
 from solution.local.interpreter import function_python
 from solution.local.patches.seam import Seam
 from solution.local.services import glue_shim
-from solution.local.services.glue_files import MirroredObjects
 from solution.local.sessions import Credentials, client, role_session
 from solution.local.settings import ACCOUNT_ID, GatewaySettings, emulator_environment
 
+_S3_URI: Final = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _MODULE: Final = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 _LONGEST_MESSAGE: Final = 2000
 _PARALLEL: Final = 2
 """Spark drivers at a time; a third waits, as it would for capacity."""
 _DRIVER_MEMORY: Final = "1g"
-_PARTITIONS: Final = 4
-"""Of shuffles: two hundred, Spark's default, cost more than they bring on one machine."""
 _FAST_START: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """A driver lives for seconds: it is done before the optimising compiler and parallel collection would pay."""
 _LOG_BATCH: Final = 1000
@@ -69,36 +68,32 @@ class GlueSpark:
             self._end(run, "FAILED", str(error))
             return
         finally:
-            for name in ("objects", "libraries", "scratch"):
+            for name in ("libraries", "scratch"):
                 shutil.rmtree(work / name, ignore_errors=True)
         self._keep_logs(run, job_name, job, done, work)
         if done.timed_out:
             self._end(run, "TIMEOUT", "Job run exceeded its time-out")
         elif done.code != 0:
             reason = last_exception(done.errors) or f"exit code {done.code}"
-            self._end(run, "FAILED", as_in_s3(reason, work / "objects"))
+            self._end(run, "FAILED", reason)
         else:
             self._end(run, "SUCCEEDED", "")
 
     def _run_driver(self, run: Run, job: Job, args: Mapping[str, str], work: Path) -> Finished:
         role = self._role(job)
-        objects = MirroredObjects(client("s3", role, self._settings), work / "objects")
+        s3: Any = client("s3", role, self._settings)
         libraries = [
-            objects.fetch_uri(uri.strip(), work / "libraries")
+            fetch(s3, uri.strip(), work / "libraries")
             for uri in str(args.get("--extra-py-files", "")).split(",")
             if uri.strip()
         ]
-        script = objects.fetch_uri(job["Command"]["ScriptLocation"], work / "libraries")
-        given = objects.localise({name: value for name, value in args.items() if name != "--extra-py-files"})
-        objects.download()
+        script = fetch(s3, job["Command"]["ScriptLocation"], work / "libraries")
+        given = {name: str(value) for name, value in args.items() if name != "--extra-py-files"}
         scratch = work / "scratch"
         scratch.mkdir()
         command = [str(function_python()), str(script), *(part for pair in given.items() for part in pair)]
         process = children.start(command, cwd=scratch, env=self._environment(role, libraries, scratch))
-        done = self._wait(process, run, float(run.get("Timeout") or 2880) * 60)
-        if done.code == 0 and not done.timed_out:
-            objects.upload()
-        return done
+        return self._wait(process, run, float(run.get("Timeout") or 2880) * 60)
 
     def _wait(self, process: subprocess.Popen[str], run: Run, timeout: float) -> Finished:
         watched = threading.Event()
@@ -184,9 +179,20 @@ class GlueSpark:
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events[at : at + _LOG_BATCH])
 
 
-def as_in_s3(text: str, root: Path) -> str:
-    """URIs of mirrored objects as the job would see them in AWS."""
-    return re.sub(rf"file:/{{0,2}}{re.escape(str(root.resolve()))}/", "s3://", text)
+def fetch(s3: Any, uri: str, folder: Path) -> Path:
+    """Fetch the one object that a URI names into a folder.
+
+    Raises:
+        ValueError: it is not an object's URI.
+    """
+    match = _S3_URI.fullmatch(uri)
+    if match is None:
+        message = f"{uri!r} is no s3:// URI: name the object as s3://bucket/key"
+        raise ValueError(message)
+    target = folder / match[2].rpartition("/")[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(s3.get_object(Bucket=match[1], Key=match[2])["Body"].read())
+    return target
 
 
 def log_folder(job: Job) -> str:
@@ -200,10 +206,8 @@ def _submit_arguments(scratch: Path) -> str:
     settings = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
-        "spark.sql.warehouse.dir": scratch / "warehouse",
         "spark.local.dir": scratch / "spark",
-        "spark.sql.shuffle.partitions": _PARTITIONS,
-        "spark.driver.extraJavaOptions": f"{_FAST_START} -Djava.io.tmpdir={scratch} -Dderby.system.home={scratch}",
+        "spark.driver.extraJavaOptions": f"{_FAST_START} -Djava.io.tmpdir={scratch}",
     }
     chosen = " ".join(f"--conf {json.dumps(f'{name}={value}')}" for name, value in settings.items())
     return f"--master local[2] --driver-memory {_DRIVER_MEMORY} {chosen} pyspark-shell"
