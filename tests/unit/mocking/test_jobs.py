@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from solution.domain.tree_hash import MIB
-from solution.mocking.glacier import GlacierService, GlacierSettings, Tier
+from solution.mocking.glacier import Fault, FaultKind, GlacierService, GlacierSettings, Tier
 from solution.mocking.vaults.virtual import VirtualContent, VirtualVault
 from tests.independent import botocore_tree_hash
 from tests.unit.mocking.caller import HOUR, TOPIC, Glacier, error
@@ -65,6 +65,21 @@ def test_the_time_factor_divides_every_duration(tmp_path: Path, glacier: Glacier
     service.run_due()
     assert fast.output(job).read() == b"abc"
     glacier.clock.advance(24.01)
+    assert error(fast.output(job)) == NOT_FOUND
+    service.close()
+
+
+def test_an_output_can_stay_as_long_as_in_glacier_whatever_the_time_factor(tmp_path: Path, glacier: Glacier) -> None:
+    service = GlacierService(tmp_path / "fast", settings=GlacierSettings(time_factor=HOUR), clock=glacier.clock)
+    fast = Glacier(service=service, clock=glacier.clock, notifier=glacier.notifier)
+    service.create_vault("v")
+    service.faults.add(Fault(kind=FaultKind.OUTPUT_STAYS, vault_name="v"))
+    job = fast.retrieve(fast.upload(b"abc"), Tier="Bulk")
+    glacier.clock.advance(12.01)
+    service.run_due()
+    glacier.clock.advance(23.9 * HOUR)
+    assert fast.output(job).read() == b"abc"
+    glacier.clock.advance(0.2 * HOUR)
     assert error(fast.output(job)) == NOT_FOUND
     service.close()
 

@@ -38,6 +38,9 @@ class FaultKind(StrEnum):
     """At completion: the notification is never published."""
     NOTIFICATION_LATE = "notification-late"
     """At completion: the notification comes ``delay_seconds`` later (of Glacier's time)."""
+    OUTPUT_STAYS = "output-stays"
+    """At completion: the output can be read as long as in Glacier, whatever the time factor. The one fault that helps:
+    work that takes as long here as there would find its output gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -283,13 +283,14 @@ class Jobs:
         failure = self._context.faults.strike(FaultKind.JOB_FAILS, event)
         if failure is None and job["action"] == INVENTORY:
             job = self._write_inventory(job)
-        now = self._context.clock.now()
+        now, settings = self._context.clock.now(), self._context.settings
+        stays = self._context.faults.strike(FaultKind.OUTPUT_STAYS, event)
         text = SUCCEEDED if failure is None else failure.message or "The retrieval failed. Request it again."
         return job | {
             "status": SUCCEEDED if failure is None else FAILED,
             "message": text,
             "completed": now,
-            "expires": now + self._context.settings.scaled(self._context.settings.window),
+            "expires": now + (settings.scaled(settings.window) if stays is None else settings.window),
         }
 
     def _write_inventory(self, job: dict[str, Any]) -> dict[str, Any]:
