@@ -61,7 +61,7 @@ class World:
         self.suffix = self._machines["Orchestrator"].rpartition("-")[2]
 
     def prepare(self) -> None:
-        """Replace functions and inventory job, and let retries come after a second."""
+        """Replace functions and inventory job, and let retries come, and waits end, after a second."""
         client = self._client("lambda")
         for function in CALLED_BY_MACHINES:
             name = f"{function.name}-{self.suffix}"
@@ -273,7 +273,7 @@ class World:
 
 
 def _hurried(node: Any) -> Any:
-    """The same definition, but each retry comes after one second."""
+    """The same definition, but each retry comes after one second, and each wait of a fixed time is one second."""
     if isinstance(node, list):
         return [_hurried(item) for item in node]
     if not isinstance(node, dict):
@@ -281,4 +281,6 @@ def _hurried(node: Any) -> Any:
     found = {name: _hurried(value) for name, value in node.items()}
     if "IntervalSeconds" in found:
         found |= {"IntervalSeconds": 1, "BackoffRate": 1}
+    if found.get("Type") == "Wait" and "Seconds" in found:
+        found["Seconds"] = 1
     return found
