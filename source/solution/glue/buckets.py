@@ -128,8 +128,12 @@ def claimed(number: int, messages: Iterable[Message], limits: Limits, shards: in
     bucket = Bucket(messages)
     firsts, repeated = _first_ids(bucket)
     yield from claims.messages(number, Kind.ID, firsts, shards)
-    fields = [rows.fields_of(bucket.rows[place]) for place in bucket.places]
-    names = [each[5] for each in fields]
+    sizes: list[int] = []
+    names: list[bytes] = []
+    for place in bucket.places:
+        _, size, _, _, _, name = rows.fields_of(bucket.rows[place])
+        sizes.append(int(size))
+        names.append(name)
     losing = yield from _claimed_names(number, names, bucket, shards)
     yield from _lookalikes(names, shards)
     if repeated or losing:
@@ -138,7 +142,7 @@ def claimed(number: int, messages: Iterable[Message], limits: Limits, shards: in
     rejected = [row.size or 0 for row in bucket.rejected()]
     survey = Survey(
         bucket=number,
-        units=tuple(ordering.cut(number, [int(each[1]) for each in fields], limits)),
+        units=tuple(ordering.cut(number, sizes, limits)),
         skipped=len(large),
         skipped_size=sum(large),
         rejected=len(rejected),
