@@ -51,7 +51,7 @@ def columns_of(storage: Storage, file: StoredFile) -> Columns:
 
 
 def lines_of(text: bytes, columns: Columns, *, is_first: bool) -> Iterator[Line | Problem]:
-    """Lines of a block of a file, or what is wrong with them; the first one of a file is its header."""
+    """Lines of a block of a file, or why they are none; the first one of a file is its header."""
     found = text.decode(errors="replace").split("\n")
     for line in found[1:] if is_first else found:
         if bare := line.removesuffix("\r"):
@@ -65,10 +65,14 @@ def _line(text: str, columns: Columns) -> Line | Problem:
         return Problem("", text, QUOTES)
     if len(values) != columns.count:
         return Problem("", text, f"a line of {len(values)} columns where the first has {columns.count}; {REMEDY}")
-    archive_id, name = values[columns.archive_id].strip(" "), values[columns.name]
-    if not _ID.fullmatch(archive_id):
-        return Problem(archive_id, name, MALFORMED)
-    return (archive_id, name) if naming.safe_key(name) else Problem(archive_id, name, NAMELESS)
+    return values[columns.archive_id].strip(" "), values[columns.name]
+
+
+def problem_of(line: Line) -> str | None:
+    """Why a line cannot be used, None for a good one."""
+    if not _ID.fullmatch(line[0]):
+        return MALFORMED
+    return None if naming.safe_key(line[1]) else NAMELESS
 
 
 def messages(number: int, lines: Iterable[Line | Problem], shards: int) -> Iterator[Addressed]:
@@ -77,6 +81,8 @@ def messages(number: int, lines: Iterable[Line | Problem], shards: int) -> Itera
     for line in lines:
         if isinstance(line, Problem):
             yield number % shards, line
+        elif reason := problem_of(line):
+            yield number % shards, Problem(*line, reason)
         else:
             (digest,) = claims.digests_of([line[0].encode()], Kind.ID)
             good.setdefault(claims.shard_of(digest, shards), []).append(line)
