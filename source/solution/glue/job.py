@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from solution.glue.storage import StoredFile
     from solution.glue.writing import File, Value
 
-_BLOCK_BYTES: Final = 32 * 1024**2
-_BUCKET_BYTES: Final = 40 * 1024**2
+_BLOCK_BYTES: Final = 64 * 1024**2
+_BUCKET_BYTES: Final = 80 * 1024**2
 _LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
