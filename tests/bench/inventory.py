@@ -55,9 +55,10 @@ _AREAS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage of Spark's: how many tasks it had, and what they read in all, from files or shuffles.
+    """One stage of Spark's: how many tasks it had, and what they read in all from shuffles.
 
-    A record is a line of a file, or a letter with any number of rows; in shuffles bytes are compressed.
+    A record is a letter with any number of rows; bytes are compressed. What tasks read from files, those of the first
+    stage, Spark does not see.
 
     Seconds are the CPU time of its tasks in the JVM; what Python uses for them is in the whole run's.
     """
@@ -96,8 +97,9 @@ class Measured:
 
     @property
     def single_tasks(self) -> list[Stage]:
-        """Stages whose only task read a tenth of the inventory or more: rows travel many in a record, so bytes tell."""
-        return [stage for stage in self.stages if stage.tasks == 1 and 10 * stage.bytes >= self.inventory_bytes]
+        """Stages whose only task read a tenth of the inventory or more: the first, which reads files, or by bytes."""
+        shuffled = [stage for stage in self.stages[1:] if stage.tasks == 1 and 10 * stage.bytes >= self.inventory_bytes]
+        return [stage for stage in self.stages[:1] if stage.tasks == 1] + shuffled
 
 
 def stages_of(events: Iterator[dict[str, Any]]) -> tuple[int, tuple[Stage, ...]]:

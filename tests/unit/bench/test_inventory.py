@@ -50,8 +50,10 @@ def test_a_stage_whose_only_task_read_much_of_the_inventory_misses_the_aim_for_a
     single = measured(*split, task(2, 0, 300_000), rows=1_000_000)
     assert [aim.what for aim in aims_of(single) if not aim.met] == ["stages of one task over all 1,000,000 rows"]
     assert single.widest == 2
+    unread = measured(task(0, 0, 0), task(1, 0, 9), rows=1_000_000)
+    assert len(unread.single_tasks) == 1, "one task read all files, of which Spark knows nothing"
 
 
 def test_more_seconds_than_the_aim_are_told() -> None:
-    slow = measured(task(0, 1, 0), rows=1_000_000, seconds=12.5)
+    slow = measured(task(0, 1, 0), task(0, 1, 0), rows=1_000_000, seconds=12.5)
     assert [aim.what for aim in aims_of(slow) if not aim.met] == ["seconds for 1,000,000 rows"]
