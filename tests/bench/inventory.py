@@ -31,7 +31,7 @@ import solution.glue
 from solution.local.services import glue_shim
 from tests.bench import inventories
 from tests.bench.processes import Watch
-from tests.bench.transfer import Aim, machine
+from tests.bench.transfer import Aim, machine, show_aims
 
 ROWS: Final = (10_000, 100_000, 1_000_000)
 SECONDS: Final = {1_000_000: 12, 10_000_000: 100}
@@ -341,10 +341,4 @@ def _show(runs: Sequence[Measured], aims: Sequence[Aim], *, with_stages: bool) -
                     f"{run.rows:>10,} {stage.tasks:>4} tasks {stage.records:>12,} {stage.bytes / 1024**2:>8,.1f} MiB"
                 )
                 console.print(f"{counts} {stage.cpu_seconds:>8.2f} CPU s {stage.name}")
-    verdict = Table(title="Aims", title_justify="left")
-    for heading in ("", "found", "at most", ""):
-        verdict.add_column(heading, justify="left" if not heading else "right")
-    for aim in aims:
-        mark = "[green]met[/green]" if aim.met else "[red]missed[/red]"
-        verdict.add_row(aim.what, f"{aim.found:,.2f}", f"{aim.most:,.2f}", mark)
-    console.print(verdict)
+    show_aims(console, aims)

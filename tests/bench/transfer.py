@@ -125,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
         console = Console(width=120)
         _show_costs(console, one, some)
         _show_passes(console, passes)
-        _show_aims(console, aims)
+        show_aims(console, aims)
     return 0 if all(aim.met for aim in aims) else 1
 
 
@@ -238,7 +238,8 @@ def _show_passes(console: Console, passes: Sequence[Pass]) -> None:
     console.print(table)
 
 
-def _show_aims(console: Console, aims: Sequence[Aim]) -> None:
+def show_aims(console: Console, aims: Sequence[Aim]) -> None:
+    """Print each, and whether it is met."""
     table = Table(title="Aims", title_justify="left")
     for heading in ("", "found", "aim", ""):
         table.add_column(heading, justify="left" if not heading else "right")

@@ -80,7 +80,12 @@ def naming_overrides_key(run: str) -> str:
 
 def partition_prefix(run: str, partition: int) -> str:
     """Key prefix of one partition's CSV files."""
-    return f"{run}/{SORTED_INVENTORY}/partition_{partition:05d}/"
+    return f"{run}/{SORTED_INVENTORY}/{partition_folder(partition)}"
+
+
+def partition_folder(partition: int) -> str:
+    """The same from the folder of the sorted inventory on."""
+    return f"partition_{partition:05d}/"
 
 
 def partitions_key(run: str) -> str:

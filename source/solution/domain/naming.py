@@ -43,7 +43,7 @@ MAX_BASE_BYTES: Final = MAX_NAME_BYTES - SUFFIX_BYTES
 WHITE_SPACE: Final = " \t\r\n"
 
 EXTENSION_PATTERN: Final = r"(?<=[^/])(?:\.tar)?\.[A-Za-z0-9]{1,10}$"
-"""The extension of a name, ``.tar.gz`` and its kin taken whole. Java's and Python's regular expressions agree on it."""
+"""The extension of a name, ``.tar.gz`` and its kin taken whole."""
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _JOINER: Final = "\N{ZERO WIDTH JOINER}"

@@ -41,7 +41,7 @@ class Columns:
 
 def columns_of(storage: Storage, file: StoredFile) -> Columns:
     """The columns of a file; raises `InvalidInput` for a wrong header."""
-    beginning = storage.read(file.uri, 0, min(file.size, _HEADER_BYTES)).decode("utf-8-sig", errors="replace")
+    beginning = storage.read(file.uri, 0, _HEADER_BYTES).decode("utf-8-sig", errors="replace")
     header = next(csv.reader([beginning.split("\n")[0]]), [])
     if not set(OVERRIDE_COLUMNS).issubset(header):
         raise InvalidInput(

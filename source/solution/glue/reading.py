@@ -53,7 +53,7 @@ def look_at(storage: Storage, file: StoredFile, buckets: int) -> Source:
     Raises:
         InvalidInput: its header cannot be understood.
     """
-    beginning = storage.read(file.uri, 0, min(file.size, _BEGINNING_BYTES))
+    beginning = storage.read(file.uri, 0, _BEGINNING_BYTES)
     found = layout.detect(beginning.decode(errors="replace"))
     # cut lines are no whole records, so nothing comes of them
     lines = [line for piece in _samples(storage, file, buckets) for line in piece.decode(errors="replace").split("\n")]
@@ -95,7 +95,7 @@ def text_of(storage: Storage, file: StoredFile, block: Block) -> bytes:
     """The lines of a block, whole."""
     # a line feed just before the block makes its first byte the beginning of a line
     start = max(0, block.start - 1)
-    text = storage.read(file.uri, start, min(file.size, block.end + _LOOK_AHEAD))
+    text = storage.read(file.uri, start, block.end + _LOOK_AHEAD)
     begin = text.find(b"\n") + 1 if block.start else 0
     last = block.end - start - 1
     if (block.start and not begin) or begin > last:
@@ -103,7 +103,7 @@ def text_of(storage: Storage, file: StoredFile, block: Block) -> bytes:
     most = last + _LONGEST_LINE
     while (end := text.find(b"\n", last)) < 0 and start + len(text) < file.size and len(text) < most:
         last = len(text)
-        text += storage.read(file.uri, start + last, min(file.size, start + last + _LOOK_AHEAD))
+        text += storage.read(file.uri, start + last, start + last + _LOOK_AHEAD)
     return text[begin:] if end < 0 else text[begin : end + 1]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from solution.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
@@ -90,15 +92,15 @@ class S3Storage:
 
     def read(self, uri: str, start: int, end: int) -> bytes:
         """One range, asked for again if its connection breaks."""
+        for _ in range(_READS - 1):
+            body = self._body(uri, start, end)
+            with suppress(*_CUT_SHORT):
+                return body.read()
+        return self._body(uri, start, end).read()
+
+    def _body(self, uri: str, start: int, end: int) -> StreamingBody:
         bucket, key = _parts(uri)
-        for attempt in range(1, _READS + 1):
-            answer = _client(self.region).get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")
-            try:
-                return answer["Body"].read()
-            except _CUT_SHORT:
-                if attempt == _READS:
-                    raise
-        raise AssertionError("unreachable")
+        return _client(self.region).get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"]
 
     def write(self, uri: str, content: bytes) -> None:
         """One PutObject: a file of the result has some ten megabytes."""

@@ -35,7 +35,7 @@ class File:
 def files_of(output_uri: str, partitions: Sequence[Partition]) -> list[File]:
     """All files, their names in the order of their rows."""
     return [
-        File(f"{output_uri}partition_{partition.number:05d}/part-{number:05d}.csv", unit)
+        File(f"{output_uri}{object_keys.partition_folder(partition.number)}part-{number:05d}.csv", unit)
         for partition in partitions
         for number, unit in enumerate(partition.files)
     ]
